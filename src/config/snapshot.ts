@@ -1,0 +1,62 @@
+// A snapshot is a revision compiled into plain values: structured-cloneable, numbers in milliseconds and bytes,
+// PEM texts instead of file names. Each thread builds its own objects (contexts, matchers) from it.
+import type { GatewayConfig, TlsVersionName } from './schema.ts';
+
+/** Versions ascending; `ciphers` rules 1.0-1.2 only. */
+export interface TlsServiceSettings {
+  readonly versions: readonly TlsVersionName[];
+  readonly ciphers: string;
+}
+
+/** One or more key pairs that a listener offers together (the demo certificate has an ECDSA and an RSA one). */
+export interface CertificateSettings {
+  readonly name: string;
+  readonly pairs: readonly { readonly cert: string; readonly key: string }[];
+}
+
+type Numbers<T> = { readonly [K in keyof T]: T[K] extends string ? number : T[K] };
+
+export interface Snapshot {
+  readonly revision: number;
+  readonly hostname: string;
+  readonly gui: GatewayConfig['gui'];
+  readonly listeners: GatewayConfig['listeners'];
+  readonly certificates: readonly CertificateSettings[];
+  readonly accept: readonly string[];
+  /** Files are read: `file` is here the list of its addresses. `cache` in ms. */
+  readonly recipients: {
+    readonly addresses?: readonly string[];
+    readonly patterns?: readonly string[];
+    readonly callAhead: boolean;
+    readonly cache: number;
+  };
+  readonly relay: readonly string[];
+  /** With the two built-in groups at the end. `match` is always a list. */
+  readonly senderGroups: readonly {
+    readonly name: string;
+    readonly match: readonly string[];
+    readonly action: 'ACCEPT' | 'RELAY' | 'REJECT' | 'TCPREFUSE';
+  }[];
+  readonly routes: GatewayConfig['routes'];
+  readonly tls: {
+    readonly gui: TlsServiceSettings;
+    readonly inbound: TlsServiceSettings;
+    readonly outbound: TlsServiceSettings;
+    /** A run too: `otherClients` boxes resolved, with the default ciphers. */
+    readonly otherClients: TlsServiceSettings;
+  };
+  readonly destinations: GatewayConfig['destinations'];
+  readonly limits: Numbers<GatewayConfig['limits']>;
+  readonly timeouts: Numbers<GatewayConfig['timeouts']>;
+  readonly retry: Numbers<GatewayConfig['retry']>;
+  readonly spool: Numbers<GatewayConfig['spool']>;
+  readonly logs: Numbers<GatewayConfig['logs']>;
+  /** `buffer` in bytes, `ca` as PEM text. */
+  readonly syslog: readonly (Omit<GatewayConfig['syslog'][number], 'buffer'> & { readonly buffer: number })[];
+  readonly dns: GatewayConfig['dns'];
+  readonly privacy: {
+    readonly logSubjects: boolean;
+    readonly logAddresses: boolean;
+    readonly keepObservations: number;
+  };
+}

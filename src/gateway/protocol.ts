@@ -1,0 +1,40 @@
+// What control and the threads say to each other. Every thread (mail worker, spool, ledger) speaks it on its parentPort.
+import type { MessagePort } from 'node:worker_threads';
+import type { Snapshot } from '../config/snapshot.ts';
+
+/** workerData of every thread. */
+export interface ThreadData {
+  readonly role: 'mail' | 'spool' | 'ledger';
+  /** 0, 1, ... for mail workers; 0 otherwise. */
+  readonly index: number;
+  readonly dataDirectory: string;
+  readonly snapshot: Snapshot;
+  /** `idIndex` counters (spool/protocol.ts). */
+  readonly ids: SharedArrayBuffer;
+  /** Connection counters (gateway/counters.ts). */
+  readonly counters: SharedArrayBuffer;
+  /** Free space of the event channel to the ledger; absent in the ledger. */
+  readonly ledger?: MessagePort;
+  /** The worker's channel to the spool. */
+  readonly spool?: MessagePort;
+}
+
+export type ControlMessage =
+  | { readonly type: 'prepare'; readonly snapshot: Snapshot }
+  | { readonly type: 'activate'; readonly revision: number }
+  | { readonly type: 'abandon'; readonly revision: number }
+  /** A channel: to the spool from a (re)started worker, to the ledger from any thread. */
+  | { readonly type: 'attach'; readonly port: MessagePort; readonly name: string }
+  | { readonly type: 'query'; readonly id: number; readonly name: string; readonly args: readonly unknown[] }
+  | { readonly type: 'reopenLogs' }
+  /** Finish within `deadline` ms. */
+  | { readonly type: 'stop'; readonly deadline: number };
+
+export type ThreadMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'prepared'; readonly revision: number; readonly error?: string; readonly remedy?: string }
+  | { readonly type: 'activated'; readonly revision: number }
+  | { readonly type: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: string }
+  | { readonly type: 'stopped' }
+  /** Something control must act on: the thread cannot go on. */
+  | { readonly type: 'failed'; readonly error: string };
