@@ -1,0 +1,43 @@
+import net from 'node:net';
+import { PosternError } from '../errors.ts';
+
+/**
+ * Tests that an address is free with a plain bind. The mail workers bind with `reusePort`, under which a second program
+ * would share the port in silence (measured). Throws `in-use` or `bad-configuration`.
+ */
+export async function probeAddress(address: string, port: number, what: string): Promise<void> {
+  const server = net.createServer();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host: address, port, exclusive: true }, resolve);
+  try {
+    await promise;
+  } catch (error) {
+    throw bindError(error, address, port, what);
+  }
+  await new Promise<void>((done) => server.close(() => done()));
+}
+
+function bindError(error: unknown, address: string, port: number, what: string): PosternError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const where = `${what}: ${address} port ${port}`;
+  if (code === 'EADDRINUSE') {
+    return new PosternError('in-use', `${where} is in use by another program`, {
+      remedy: 'stop that program or choose another port',
+      cause: error,
+    });
+  }
+  if (code === 'EACCES') {
+    return new PosternError('bad-configuration', `${where}: no right to bind it`, {
+      remedy: 'ports below 1024 need root or the capability CAP_NET_BIND_SERVICE (docs/port-25.md)',
+      cause: error,
+    });
+  }
+  if (code === 'EADDRNOTAVAIL') {
+    return new PosternError('bad-configuration', `${where}: this machine has no such address`, {
+      remedy: 'write an address of this machine, or 0.0.0.0 or :: for all of them',
+      cause: error,
+    });
+  }
+  return new PosternError('bad-configuration', `${where}: ${String(error)}`, { cause: error });
+}
