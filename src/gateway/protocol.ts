@@ -7,6 +7,8 @@ export interface ThreadData {
   readonly role: 'mail' | 'spool' | 'ledger';
   /** 0, 1, ... for mail workers; 0 otherwise. */
   readonly index: number;
+  /** How many mail workers there are. */
+  readonly workers: number;
   readonly dataDirectory: string;
   readonly snapshot: Snapshot;
   /** `idIndex` counters (spool/protocol.ts). */

@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { Ledger } from '../ledger/ledger.ts';
+import { runThread } from './thread.ts';
+
+await runThread(async (data) => {
+  const ledger = new Ledger({ directory: join(data.dataDirectory, 'logs'), snapshot: data.snapshot });
+  return {
+    prepare: async (snapshot) => ({ activate: () => ledger.apply(snapshot), abandon: () => undefined }),
+    query: (name) => {
+      if (name === 'status') return ledger.status();
+      throw new Error(`the ledger has no query "${name}"`);
+    },
+    attach: (_name, port) => ledger.attach(port),
+    reopenLogs: () => ledger.reopen(),
+    stop: () => ledger.stop(),
+  };
+});

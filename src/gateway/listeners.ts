@@ -1,0 +1,100 @@
+// The listeners of one mail worker and their TLS. A commit closes no listener that stays: closing one resets the connections
+// that wait in its accept queue.
+import type { CertificateSettings, Snapshot } from '../config/snapshot.ts';
+import { PosternError } from '../errors.ts';
+import type { InboundHost } from '../smtp/host.ts';
+import { createInboundServer, type InboundServer } from '../smtp/server.ts';
+import type { Body } from '../spool/protocol.ts';
+import { compileServerTls, type ServerTls } from '../tls/contexts.ts';
+import type { PreparedSnapshot } from './thread.ts';
+
+type Listener = Snapshot['listeners'][number];
+
+export class Listeners {
+  readonly #host: InboundHost<Body>;
+  /** By `address port`. */
+  #servers = new Map<string, InboundServer>();
+  /** By the listener's name. */
+  #tls = new Map<string, ServerTls>();
+  #addresses: readonly Listener[] = [];
+
+  constructor(host: InboundHost<Body>) {
+    this.#host = host;
+  }
+
+  /** TLS of a listener under the snapshot in force. */
+  tls(name: string): ServerTls {
+    const tls = this.#tls.get(name);
+    if (tls === undefined) throw new PosternError('not-found', `no listener "${name}" in this snapshot`);
+    return tls;
+  }
+
+  /** Whether a listener of ours answers at the address and port. */
+  has(address: string, port: number): boolean {
+    return this.#addresses.some(
+      (listener) =>
+        listener.port === port &&
+        (listener.address === address || listener.address === '0.0.0.0' || listener.address === '::'),
+    );
+  }
+
+  /** Compiles all contexts and binds what is new; nothing takes effect before `activate`. */
+  async prepare(snapshot: Snapshot): Promise<PreparedSnapshot> {
+    const tls = compileAll(snapshot);
+    const servers = new Map<string, InboundServer>();
+    const opened: InboundServer[] = [];
+    const abandon = () => {
+      for (const server of opened) server.close();
+    };
+    try {
+      for (const listener of snapshot.listeners) {
+        const key = `${listener.address} ${listener.port}`;
+        let server = this.#servers.get(key);
+        if (server === undefined) {
+          server = createInboundServer(this.#host, listener);
+          opened.push(server);
+          await server.listen({ reusePort: process.platform === 'linux' });
+        }
+        servers.set(key, server);
+      }
+    } catch (error) {
+      abandon();
+      throw error;
+    }
+    return {
+      activate: () => {
+        for (const [key, server] of this.#servers) if (!servers.has(key)) server.close();
+        this.#servers = servers;
+        this.#tls = tls;
+        this.#addresses = snapshot.listeners;
+        for (const listener of snapshot.listeners) servers.get(`${listener.address} ${listener.port}`)?.update(listener);
+      },
+      abandon,
+    };
+  }
+
+  async stop(deadline: number): Promise<void> {
+    await Promise.all([...this.#servers.values()].map((server) => server.stop(deadline)));
+  }
+}
+
+/** Listeners that share a certificate share their contexts. */
+function compileAll(snapshot: Snapshot): Map<string, ServerTls> {
+  const byCertificate = new Map<string, ServerTls>();
+  const byListener = new Map<string, ServerTls>();
+  for (const listener of snapshot.listeners) {
+    let tls = byCertificate.get(listener.certificate);
+    if (tls === undefined) {
+      tls = compileServerTls(snapshot.tls.inbound, certificateOf(snapshot, listener.certificate));
+      byCertificate.set(listener.certificate, tls);
+    }
+    byListener.set(listener.name, tls);
+  }
+  return byListener;
+}
+
+function certificateOf(snapshot: Snapshot, name: string): CertificateSettings {
+  const certificate = snapshot.certificates.find((candidate) => candidate.name === name);
+  if (certificate === undefined) throw new PosternError('bad-configuration', `no certificate is named "${name}"`);
+  return certificate;
+}

@@ -1,0 +1,49 @@
+// `npm test`: format, lint, types, import rules and dead code; then every test, with the real programs they talk to.
+// `npm test -- test/smtp` runs the tests below one folder only, without the checks.
+import { spawn, spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { installPeers } from './peers/install.mjs';
+
+const say = (text) => process.stdout.write(`${text}\n`);
+const chosen = process.argv.slice(2);
+
+if (chosen.length === 0) {
+  const checks = spawnSync('npm', ['run', '--silent', 'check'], { stdio: 'inherit' });
+  if (checks.status !== 0) {
+    say('\nThe checks before the tests failed (npm run check).');
+    process.exit(1);
+  }
+}
+
+const absent = installPeers(say);
+if (absent.length > 0) {
+  say(`\nMissing programs: ${absent.join(', ')}. The tests that need them are skipped and say so.`);
+}
+
+const files = (chosen.length === 0 ? ['test'] : chosen)
+  .flatMap((path) => (path.endsWith('.ts') ? [path] : globSync(`${path}/**/*.test.ts`)))
+  .toSorted();
+if (files.length === 0) {
+  say(`no test below ${chosen.join(', ')}`);
+  process.exit(2);
+}
+const child = spawn(
+  process.execPath,
+  ['--openssl-config=packaging/openssl.cnf', '--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec', ...files],
+  { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' } },
+);
+let tail = '';
+child.stdout.on('data', (chunk) => {
+  process.stdout.write(chunk);
+  tail = (tail + chunk.toString('utf8')).slice(-4096);
+});
+child.on('close', (code) => {
+  const count = (word) => Number(new RegExp(`${word} (\\d+)`).exec(tail)?.[1] ?? 0);
+  const [passed, failed, skipped] = [count('pass'), count('fail') + count('cancelled'), count('skipped')];
+  say(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
+  if (process.env.CI === 'true' && skipped > 0) {
+    say('In CI nothing may be skipped.');
+    process.exit(1);
+  }
+  process.exit(code ?? 1);
+});
