@@ -41,3 +41,15 @@ function bindError(error: unknown, address: string, port: number, what: string):
   }
   return new PosternError('bad-configuration', `${where}: ${String(error)}`, { cause: error });
 }
+
+/** A port of the loopback that is free at this moment. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(0, '127.0.0.1', resolve);
+  await promise;
+  const address = server.address();
+  await new Promise<void>((done) => server.close(() => done()));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -67,7 +67,8 @@ export class Listeners {
         this.#servers = servers;
         this.#tls = tls;
         this.#addresses = snapshot.listeners;
-        for (const listener of snapshot.listeners) servers.get(`${listener.address} ${listener.port}`)?.update(listener);
+        for (const listener of snapshot.listeners)
+          servers.get(`${listener.address} ${listener.port}`)?.update(listener);
       },
       abandon,
     };

@@ -1,0 +1,155 @@
+// The program's entry: commands → functions. Exit status 0, 1 (failed) or 2 (wrong use).
+import { parseArgs } from 'node:util';
+import { messageOf, PosternError } from './errors.ts';
+import { version } from './version.ts';
+
+interface Command {
+  readonly summary: string;
+  readonly usage: string;
+  readonly help: string;
+  run(args: readonly string[]): Promise<number>;
+}
+
+const dataOption = { data: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
+const dataHelp = '  --data DIR   data directory (default: $POSTERN_DATA, else ./data)\n  --help       this text';
+
+function dataDirectory(values: { readonly data?: string | undefined }): string {
+  return values.data ?? process.env['POSTERN_DATA'] ?? './data';
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  serve: {
+    summary: 'run the gateway in the foreground',
+    usage: 'serve [--data DIR] [--config gateway.yaml] [--workers N] [--print-logs]',
+    help: `  --config F   the configuration of a new data directory; one that has a configuration keeps it
+  --workers N  mail workers (default: one a core)
+  --print-logs the mail log and the system log go to standard output as well
+${dataHelp}
+
+It says when it is ready. SIGTERM ends it within 10 s, SIGHUP reopens the logs.`,
+    run: async (args) => {
+      const { values } = parseArgs({
+        args: [...args],
+        options: {
+          ...dataOption,
+          config: { type: 'string' },
+          workers: { type: 'string' },
+          'print-logs': { type: 'boolean' },
+        },
+      });
+      const { serve } = await import('./gateway/serve.ts');
+      return serve({
+        dataDirectory: dataDirectory(values),
+        printLogs: values['print-logs'] ?? false,
+        ...(values.config === undefined ? {} : { configFile: values.config }),
+        ...(values.workers === undefined ? {} : { workers: wholeNumber('--workers', values.workers, 1, 64) }),
+      });
+    },
+  },
+  shell: {
+    summary: "open the administrator's shell of the running gateway",
+    usage: 'shell [--data DIR] [-c COMMAND]',
+    help: `  -c COMMAND   run one command and end
+${dataHelp}
+
+Standard input that is no terminal is read line by line.`,
+    run: async (args) => {
+      const { values } = parseArgs({
+        args: [...args],
+        options: { ...dataOption, command: { type: 'string', short: 'c' } },
+      });
+      const { runShell } = await import('./admin/shell/client.ts');
+      return runShell({
+        dataDirectory: dataDirectory(values),
+        input: process.stdin,
+        output: process.stdout,
+        errorOutput: process.stderr,
+        ...(values.command === undefined ? {} : { command: values.command }),
+      });
+    },
+  },
+  config: {
+    summary: 'export, import, compare and list configurations',
+    usage: 'config export|import FILE|diff [A B]|history [--data DIR]',
+    help: `  export       print the committed configuration as YAML
+  import FILE  check a YAML file and commit it (of the running gateway, or of a stopped one's data directory)
+  diff [A B]   what revision B changed against A (default: the last commit)
+  history      the commits: number, date, user, comment
+${dataHelp}`,
+    run: async (args) => {
+      const { values, positionals } = parseArgs({ args: [...args], options: dataOption, allowPositionals: true });
+      const { runConfig } = await import('./gateway/config-command.ts');
+      return runConfig(dataDirectory(values), positionals);
+    },
+  },
+  demo: {
+    summary: 'a gateway with a throw-away data directory, and partners that send through it',
+    usage: 'demo [--once]',
+    help: `  --once       end when every partner's mail has arrived
+  --help       this text`,
+    run: async (args) => {
+      const { values } = parseArgs({
+        args: [...args],
+        options: { once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      });
+      const { runDemo } = await import('./demo/demo.ts');
+      return runDemo({ once: values.once ?? false });
+    },
+  },
+  version: {
+    summary: 'print the version',
+    usage: 'version',
+    help: '  --help       this text',
+    run: async () => {
+      process.stdout.write(
+        `Postern ${version} (Node.js ${process.versions.node}, OpenSSL ${process.versions.openssl})\n`,
+      );
+      return 0;
+    },
+  },
+};
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new PosternError('bad-usage', `${option} ${text}: not a whole number from ${least} to ${most}`);
+  }
+  return value;
+}
+
+function overview(): string {
+  const list = Object.entries(commands).map(([name, command]) => `  ${name.padEnd(9)} ${command.summary}`);
+  return `usage: postern COMMAND\n\n${list.join('\n')}\n\n"postern COMMAND --help" tells more.\n`;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [first, ...rest] = args;
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    process.stdout.write(overview());
+    return first === undefined ? 2 : 0;
+  }
+  const name = first === '--version' || first === '-v' ? 'version' : first;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`postern: Unknown command "${first}"\n\n${overview()}`);
+    return 2;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    process.stdout.write(`usage: postern ${command.usage}\n\n${command.help}\n`);
+    return 0;
+  }
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    const remedy = error instanceof PosternError && error.remedy !== undefined ? `\n${error.remedy}` : '';
+    process.stderr.write(`postern ${name}: ${messageOf(error)}${remedy}\n`);
+    return isWrongUse(error) ? 2 : 1;
+  }
+}
+
+function isWrongUse(error: unknown): boolean {
+  if (error instanceof PosternError) return error.code === 'bad-usage';
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}
+
+process.exitCode = await main(process.argv.slice(2));
