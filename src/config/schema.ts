@@ -1,20 +1,31 @@
-// The one schema of gateway.yaml: validation, defaults, documentation. Units: durations and sizes are strings
-// ("5m", "32MiB"), compiled to milliseconds and bytes in `snapshot.ts`.
-import Type, { type Static, type TProperties, type TSchema } from 'typebox';
+// The one schema of gateway.yaml: validation, defaults, documentation, merging. Units: durations and sizes are strings
+// ("5m", "32MiB"), compiled to milliseconds and bytes in `snapshot.ts`. Keywords beside JSON Schema's (see `node.ts`):
+// `unit`, `least`, `most` for durations and sizes; `identity`, `ordered`, `elements` for what a list's elements are.
+import Type, { type Static, type TProperties } from 'typebox';
 import { durationPattern, sizePattern } from './units.ts';
+
+interface Range {
+  readonly least?: string;
+  readonly most?: string;
+}
 
 const closed = { additionalProperties: false } as const;
 const object = <P extends TProperties>(properties: P, description: string) =>
   Type.Object(properties, { ...closed, description });
-const withDefault = <S extends TSchema>(schema: S) => schema;
-const duration = (value: string, description: string) =>
-  Type.String({ pattern: durationPattern, default: value, description });
-const size = (value: string, description: string) => Type.String({ pattern: sizePattern, default: value, description });
+const duration = (value: string, description: string, range: Range = {}) =>
+  Type.String({ unit: 'duration', pattern: durationPattern, default: value, description, ...range });
+/** A deadline: never zero, never beyond what a timer can hold. */
+const deadline = (value: string, description: string) => duration(value, description, { least: '100ms', most: '24h' });
+const size = (value: string, description: string, range: Range = {}) =>
+  Type.String({ unit: 'size', pattern: sizePattern, default: value, description, ...range });
 const count = (value: number, description: string, minimum = 1, maximum = 1_000_000) =>
   Type.Integer({ default: value, minimum, maximum, description });
-const name = Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$' });
-const host = Type.String({ minLength: 1, maxLength: 255 });
-const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+const name = (description: string) =>
+  Type.String({ unit: 'name', minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$', description });
+const text = (description: string, options: { readonly default?: string; readonly maxLength?: number } = {}) =>
+  Type.String({ minLength: 1, maxLength: 255, description, ...options });
+const file = (description: string) => Type.String({ minLength: 1, maxLength: 4096, description });
+const port = (description: string) => Type.Integer({ minimum: 1, maximum: 65_535, description });
 
 export const tlsVersionSchema = Type.Union([
   Type.Literal('TLSv1.0'),
@@ -31,6 +42,8 @@ const service = (what: string) =>
   object(
     {
       versions: Type.Array(tlsVersionSchema, {
+        minItems: 1,
+        maxItems: 4,
         default: ['TLSv1.2', 'TLSv1.3'],
         description: 'One unbroken, non-empty run of versions.',
       }),
@@ -46,84 +59,83 @@ const service = (what: string) =>
 
 const gui = object(
   {
-    address: Type.String({ default: '127.0.0.1', description: 'Address of the web UI and API.' }),
-    ports: Type.Array(port, { default: [8443, 4431], description: 'Ports of the web UI and API.' }),
-    certificate: Type.String({ default: 'demo', description: 'Name of a certificate.' }),
+    address: text('Address of the web UI and API.', { default: '127.0.0.1' }),
+    ports: Type.Array(port('A port.'), {
+      maxItems: 16,
+      default: [8443, 4431],
+      description: 'Ports of the web UI and API; each serves both. None: no web service.',
+    }),
+    certificate: text('Name of a certificate.', { default: 'demo', maxLength: 63 }),
   },
   'Web UI and REST API.',
 );
 
 const listener = object(
   {
-    name,
-    address: Type.String({ default: '127.0.0.1', description: 'IPv4 or IPv6 address to listen on.' }),
-    port,
+    name: name('Its name in the configuration.'),
+    address: text('IPv4 or IPv6 address to listen on; `0.0.0.0` or `::` for all.', { default: '127.0.0.1' }),
+    port: port('Port to listen on.'),
     tls: Type.Union([Type.Literal('off'), Type.Literal('preferred'), Type.Literal('required')], {
       default: 'preferred',
+      description: 'Whether STARTTLS is offered, and whether mail is taken without it.',
     }),
-    certificate: Type.String({
-      default: 'demo',
-      description: 'Name of a certificate; several may share one name-list.',
-    }),
-    interface: Type.String({
-      default: 'Management',
-      minLength: 1,
-      maxLength: 63,
-      description: 'Name in the mail log.',
-    }),
+    certificate: text('Name of a certificate; all pairs of that name are offered.', { default: 'demo', maxLength: 63 }),
+    interface: text('Its name in the mail log.', { default: 'Management', maxLength: 63 }),
   },
   'One address that takes mail in.',
 );
 
 const certificate = object(
   {
-    name,
-    cert: Type.String({ minLength: 1, description: 'PEM file: the certificate, then its chain.' }),
-    key: Type.String({ minLength: 1, description: 'PEM file: its private key.' }),
+    name: name('`demo` is built in. An ECDSA and an RSA pair may share one name: both are offered.'),
+    cert: file('PEM file: the certificate, then its chain. A relative path is below the data directory.'),
+    key: file('PEM file: its private key.'),
   },
-  'A certificate and key from files.',
+  'A certificate and key from files; changed files are read again without a restart.',
 );
 
 const recipients = object(
   {
-    file: Type.Optional(
-      Type.String({ description: 'File of addresses, one a line; `@domain` allows a whole domain.' }),
-    ),
+    file: Type.Optional(file('File of addresses, one a line; `@domain` allows a whole domain, `#` begins a comment.')),
     patterns: Type.Optional(
-      Type.Array(Type.String(), { description: 'Addresses with `*` for any run of characters.' }),
+      Type.Array(text('A pattern.', { maxLength: 320 }), {
+        elements: 'set',
+        maxItems: 100_000,
+        description: 'Addresses with `*` for any run of characters.',
+      }),
     ),
-    callAhead: Type.Optional(Type.Boolean({ description: 'Ask the route with RCPT TO before answering.' })),
-    cache: Type.Optional(duration('2h', 'How long a call-ahead answer is kept (a negative one a quarter of that).')),
+    callAhead: Type.Boolean({ default: false, description: 'Ask the route with RCPT TO before answering.' }),
+    cache: duration('2h', 'How long a call-ahead answer is kept (a negative one a quarter of that).', {
+      least: '1s',
+      most: '7d',
+    }),
   },
-  'Which addresses exist. Nothing set: all of the accepted domains do.',
+  'Which addresses exist. Neither file nor patterns nor call-ahead: all of the accepted domains do.',
 );
 
 const senderGroup = object(
   {
-    name,
-    match: Type.Union([Type.String(), Type.Array(Type.String())], {
+    name: name('Its name in the mail log. `RELAYLIST` and `ALL` replace the built-in groups.'),
+    match: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 100_000 })], {
       description:
         '`relay` (the relay list), `ALL`, an address, a CIDR range, or a host name suffix such as `.example.com`; or a list.',
     }),
-    action: Type.Union([
-      Type.Literal('ACCEPT'),
-      Type.Literal('RELAY'),
-      Type.Literal('REJECT'),
-      Type.Literal('TCPREFUSE'),
-    ]),
+    action: Type.Union(
+      [Type.Literal('ACCEPT'), Type.Literal('RELAY'), Type.Literal('REJECT'), Type.Literal('TCPREFUSE')],
+      { description: 'Take mail for accepted domains, for any domain, answer 554, or close at once.' },
+    ),
   },
-  'First match wins at connect.',
+  'First match wins at connect. Built in at the end: RELAYLIST (`relay`, RELAY), ALL (`ALL`, ACCEPT).',
 );
 
 const route = object(
   {
-    domain: Type.String({
-      minLength: 1,
-      description: 'A domain, `.domain` for its sub-domains, or `*` for everything.',
-    }),
-    to: Type.Array(Type.String({ minLength: 1 }), {
+    domain: text('A domain, `.domain` for its sub-domains, or `*` for everything.'),
+    to: Type.Array(text('A host.', { maxLength: 262 }), {
       minItems: 1,
-      description: '`host:port`, `[address]:port`, `address:port`; tried in this order. `USEDNS` = MX.',
+      maxItems: 32,
+      description:
+        '`host:port`, `[address]:port`, `address:port`; tried in this order; without a port: 25. `USEDNS` alone: by MX.',
     }),
   },
   'Where a domain goes, before MX.',
@@ -131,99 +143,144 @@ const route = object(
 
 const destination = object(
   {
-    domain: Type.String({ minLength: 1 }),
+    domain: text('The domain.'),
     tls: Type.Optional(
-      Type.Union([
-        Type.Literal('none'),
-        Type.Literal('preferred'),
-        Type.Literal('preferred-verify'),
-        Type.Literal('required'),
-        Type.Literal('required-verify'),
-        Type.Literal('dane'),
-        Type.Literal('dane-only'),
-      ]),
+      Type.Union(
+        [
+          Type.Literal('none'),
+          Type.Literal('preferred'),
+          Type.Literal('preferred-verify'),
+          Type.Literal('required'),
+          Type.Literal('required-verify'),
+          Type.Literal('dane'),
+          Type.Literal('dane-only'),
+        ],
+        { description: 'TLS towards it; not set: `preferred`.' },
+      ),
     ),
-    connections: Type.Optional(count(20, 'Connections at a time to this destination.', 1, 10_000)),
-    messagesPerConnection: Type.Optional(count(1000, 'Messages on one connection.')),
+    connections: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 10_000,
+        description: 'Connections at a time; not set: `limits.destinationConnections`.',
+      }),
+    ),
+    messagesPerConnection: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        description: 'Messages on one connection; not set: `limits.destinationMessages`.',
+      }),
+    ),
   },
   'Exceptions for one destination.',
 );
 
 const syslog = object(
   {
-    name,
-    host,
-    port,
-    protocol: Type.Union([Type.Literal('udp'), Type.Literal('tcp'), Type.Literal('tls')]),
+    name: name('Its name.'),
+    host: text('Name or address of the collector.'),
+    port: port('Port of the collector: usually 514, for TLS 6514.'),
+    protocol: Type.Union([Type.Literal('udp'), Type.Literal('tcp'), Type.Literal('tls')], {
+      description: 'How lines are sent (RFC 5426, RFC 6587, RFC 5425).',
+    }),
     facility: Type.Integer({ default: 20, minimum: 0, maximum: 23, description: 'RFC 5424 facility; 20 = local4.' }),
     hostname: Type.Boolean({ default: false, description: 'Put the host name before the tag.' }),
     verify: Type.Boolean({ default: true, description: 'TLS: check the certificate of the collector.' }),
-    ca: Type.Optional(Type.String({ description: 'TLS: PEM file of the authority; default: the built-in list.' })),
-    buffer: size('64MiB', 'Disk buffer while the collector is away; the oldest lines go first.'),
+    ca: Type.Optional(file('TLS: PEM file of the authority; not set: the built-in list.')),
+    buffer: size('64MiB', 'Disk buffer while the collector is away; the oldest lines go first.', {
+      least: '64KiB',
+      most: '1TiB',
+    }),
   },
   'A collector of the mail log.',
 );
 
 export const limitsSchema = object(
   {
-    messageSize: size('32MiB', 'Largest message.'),
+    messageSize: size('32MiB', 'Largest message (RFC 5321 4.5.3.1.7 asks for at least 64 KiB).', {
+      least: '64KiB',
+      most: '2GiB',
+    }),
     recipients: count(1000, 'Recipients a message (RFC 5321 4.5.3.1.8 asks for at least 100).', 1, 100_000),
     connections: count(10_000, 'Connections at a time, all listeners.'),
     connectionsPerClient: count(100, 'Connections at a time from one address (IPv6: from one /64).'),
     messagesPerConnection: count(1000, 'Messages on one incoming connection, then 421.'),
     errors: count(20, 'Refused commands on one connection before 421.'),
     hops: count(100, 'Received lines before a message is refused as a loop (RFC 5321 6.3).'),
-    headerSize: size('256KiB', 'Largest header of a message.'),
-    dataRate: size('100B', 'Smallest rate a second at which a message must arrive, after the first 30 s.'),
+    headerSize: size('256KiB', 'Largest header of a message.', { least: '16KiB', most: '64MiB' }),
+    dataRate: size('100B', 'Smallest rate a second at which a message must arrive, after the first 30 s; 0B: any.', {
+      most: '1MiB',
+    }),
     destinationConnections: count(20, 'Outgoing connections at a time to one destination.', 1, 10_000),
     destinationMessages: count(1000, 'Messages on one outgoing connection.'),
     outgoingConnections: count(2000, 'Outgoing connections at a time, all destinations.'),
-    deliveryMemory: size('64MiB', 'Bodies that one mail worker keeps in memory for the first attempt.'),
+    deliveryMemory: size('64MiB', 'Bodies that one mail worker keeps in memory for the first attempt.', {
+      least: '1MiB',
+      most: '64GiB',
+    }),
   },
   'Bounds.',
 );
 
 export const timeoutsSchema = object(
   {
-    command: duration('5m', 'Incoming: wait for a command (RFC 5321 4.5.3.2.7).'),
-    data: duration('3m', 'Incoming: wait for a block of data.'),
-    session: duration('1h', 'Incoming: one connection in all, unless a message is arriving at a good rate.'),
-    handshake: duration('30s', 'TLS handshake, either side.'),
-    hello: duration('10s', 'Incoming: first flight of TLS after STARTTLS.'),
-    connect: duration('30s', 'Outgoing: TCP connection (each address).'),
-    greeting: duration('5m', 'Outgoing: the 220 greeting (RFC 5321 4.5.3.2.1).'),
-    mail: duration('5m', 'Outgoing: reply to EHLO, MAIL, RCPT (RFC 5321 4.5.3.2.2, 3).'),
-    dataInitiation: duration('2m', 'Outgoing: reply to DATA (RFC 5321 4.5.3.2.4).'),
-    dataBlock: duration('3m', 'Outgoing: progress of the body (RFC 5321 4.5.3.2.5).'),
-    dataTermination: duration('10m', 'Outgoing: reply to the final dot (RFC 5321 4.5.3.2.6).'),
-    quit: duration('5s', 'Outgoing: reply to QUIT.'),
-    idle: duration('5s', 'Outgoing: a connection kept open for the next message.'),
-    dns: duration('5s', 'One DNS question, retries included.'),
-    reverseLookup: duration('2s', 'Incoming: reverse name of the client.'),
-    callAhead: duration('30s', 'Recipient call-ahead in all.'),
-    shutdown: duration('10s', 'SIGTERM to the end of the program.'),
+    command: deadline('5m', 'Incoming: wait for a command (RFC 5321 4.5.3.2.7).'),
+    data: deadline('3m', 'Incoming: wait for a block of data.'),
+    session: deadline('1h', 'Incoming: one connection in all, unless a message is arriving at a good rate.'),
+    handshake: deadline('30s', 'TLS handshake, either side.'),
+    hello: deadline('10s', 'Incoming: first flight of TLS after STARTTLS.'),
+    connect: deadline('30s', 'Outgoing: TCP connection (each address).'),
+    greeting: deadline('5m', 'Outgoing: the 220 greeting (RFC 5321 4.5.3.2.1).'),
+    mail: deadline('5m', 'Outgoing: reply to EHLO, MAIL, RCPT (RFC 5321 4.5.3.2.2, 3).'),
+    dataInitiation: deadline('2m', 'Outgoing: reply to DATA (RFC 5321 4.5.3.2.4).'),
+    dataBlock: deadline('3m', 'Outgoing: progress of the body (RFC 5321 4.5.3.2.5).'),
+    dataTermination: deadline('10m', 'Outgoing: reply to the final dot (RFC 5321 4.5.3.2.6).'),
+    quit: deadline('5s', 'Outgoing: reply to QUIT.'),
+    idle: deadline('5s', 'Outgoing: a connection kept open for the next message.'),
+    dns: deadline('5s', 'One DNS question, retries included.'),
+    reverseLookup: deadline('2s', 'Incoming: reverse name of the client.'),
+    callAhead: deadline('30s', 'Recipient call-ahead in all.'),
+    commit: deadline('5s', 'Every thread compiles a new configuration within this, else the commit is refused.'),
+    shutdown: deadline('10s', 'SIGTERM to the end of the program.'),
   },
   'Deadlines.',
 );
 
+const wait = { least: '1s', most: '7d' };
+const lifetime = { least: '1m', most: '365d' };
+
 export const retrySchema = object(
   {
-    first: duration('5m', 'Wait after the first failed attempt.'),
-    maximum: duration('4h', 'Longest wait; the wait doubles up to this.'),
+    first: duration('5m', 'Wait after the first failed attempt.', wait),
+    maximum: duration('4h', 'Longest wait; the wait doubles up to this.', wait),
     jitter: Type.Number({ default: 0.1, minimum: 0, maximum: 0.5, description: 'Share by which a wait varies.' }),
-    lifetime: duration('5d', 'A message that is older bounces.'),
-    bounceLifetime: duration('1d', 'A bounce that is older is given up.'),
-    delayNotice: duration('4h', 'The sender is told of a delay after this; 0s = never.'),
-    probe: duration('1m', 'A destination that is down is tried by one connection after this; doubles up to `maximum`.'),
+    lifetime: duration('5d', 'A message that is older bounces.', lifetime),
+    bounceLifetime: duration('1d', 'A bounce that is older is given up.', lifetime),
+    delayNotice: duration('4h', 'The sender is told of a delay after this; 0s: never.', { most: '365d' }),
+    probe: duration(
+      '1m',
+      'A destination that is down is tried by one connection after this; doubles up to `retry.maximum`.',
+      wait,
+    ),
   },
   'Retries of outgoing mail.',
 );
 
 const spool = object(
   {
-    bigBody: size('256KiB', 'Bodies from this size live in files, smaller ones in the database.'),
-    reserve: size('64MiB', 'Written in advance so that deliveries can be recorded on a full disk.'),
-    lowWater: size('512MiB', 'Free disk space below which new mail gets 452; the larger of this and `lowWaterShare`.'),
+    bigBody: size('256KiB', 'Bodies from this size live in files, smaller ones in the database.', {
+      least: '4KiB',
+      most: '16MiB',
+    }),
+    reserve: size('64MiB', 'Written in advance so that deliveries can be recorded on a full disk.', {
+      least: '1MiB',
+      most: '64GiB',
+    }),
+    lowWater: size(
+      '512MiB',
+      'Free disk space below which new mail gets 452; the larger of this and `spool.lowWaterShare`.',
+    ),
     lowWaterShare: Type.Number({ default: 0.02, minimum: 0, maximum: 0.5, description: 'Share of the file system.' }),
   },
   'The queue on disk.',
@@ -231,7 +288,10 @@ const spool = object(
 
 const logs = object(
   {
-    rotateSize: size('100MiB', 'A log file is closed and renamed from this size on, and every day.'),
+    rotateSize: size('100MiB', 'A log file is closed and renamed from this size on, and every day.', {
+      least: '64KiB',
+      most: '1TiB',
+    }),
     keep: count(30, 'Closed log files kept.', 1, 10_000),
     json: Type.Boolean({ default: true, description: 'mail.json beside mail.current.' }),
   },
@@ -240,9 +300,10 @@ const logs = object(
 
 const dns = object(
   {
-    servers: Type.Array(Type.String(), {
+    servers: Type.Array(text('A resolver.'), {
+      maxItems: 16,
       default: [],
-      description: '`address` or `address:port` of resolvers; empty: those of /etc/resolv.conf.',
+      description: '`address`, `address:port` or `[address]:port` of resolvers; empty: those of /etc/resolv.conf.',
     }),
     reverse: Type.Boolean({ default: true, description: 'Look up the reverse name of clients.' }),
   },
@@ -252,22 +313,47 @@ const dns = object(
 /** `gateway.yaml`, schema 2. */
 export const configSchema = object(
   {
-    schema: Type.Literal(2, { default: 2 }),
-    hostname: Type.String({ minLength: 1, maxLength: 255, default: 'localhost' }),
-    gui: withDefault(gui),
-    listeners: Type.Array(listener, { default: [], description: 'Addresses that take mail in.' }),
-    certificates: Type.Array(certificate, { default: [] }),
-    accept: Type.Array(Type.String({ minLength: 1 }), {
+    schema: Type.Literal(2, { default: 2, description: 'Version of this format.' }),
+    hostname: text('Name of the gateway in greetings, EHLO and Received lines.', { default: 'localhost' }),
+    gui,
+    listeners: Type.Array(listener, {
+      identity: 'name',
+      maxItems: 256,
+      default: [],
+      description: 'Addresses that take mail in.',
+    }),
+    certificates: Type.Array(certificate, {
+      identity: 'name',
+      maxItems: 1000,
+      default: [],
+      description: 'Certificates beside the built-in `demo`.',
+    }),
+    accept: Type.Array(text('A domain.'), {
+      elements: 'set',
+      maxItems: 100_000,
       default: [],
       description: 'Recipient domains taken from anybody.',
     }),
     recipients,
-    relay: Type.Array(Type.String({ minLength: 1 }), {
+    relay: Type.Array(text('An address or range.'), {
+      elements: 'set',
+      maxItems: 100_000,
       default: [],
-      description: 'Clients that may send to any domain.',
+      description: 'Clients that may send to any domain: addresses and CIDR ranges.',
     }),
-    senderGroups: Type.Array(senderGroup, { default: [] }),
-    routes: Type.Array(route, { default: [] }),
+    senderGroups: Type.Array(senderGroup, {
+      identity: 'name',
+      ordered: true,
+      maxItems: 1000,
+      default: [],
+      description: 'What a client may do, decided at connect.',
+    }),
+    routes: Type.Array(route, {
+      identity: 'domain',
+      maxItems: 100_000,
+      default: [],
+      description: 'Where a domain goes, before MX.',
+    }),
     tls: object(
       {
         gui: service('GUI HTTPS.'),
@@ -275,32 +361,42 @@ export const configSchema = object(
         outbound: service('Outbound SMTP.'),
         otherClients: object(
           {
-            allowTLSv1_1: Type.Boolean({ default: false }),
-            allowTLSv1_0: Type.Boolean({ default: false }),
+            allowTLSv1_1: Type.Boolean({ default: false, description: 'TLS 1.1 beside 1.2 and 1.3.' }),
+            allowTLSv1_0: Type.Boolean({ default: false, description: 'TLS 1.0 too; needs `allowTLSv1_1`.' }),
           },
           'The clients the gateway itself is: 1.2 and 1.3 always, older ones by box.',
         ),
       },
       'TLS versions and ciphers.',
     ),
-    destinations: Type.Array(destination, { default: [] }),
+    destinations: Type.Array(destination, {
+      identity: 'domain',
+      maxItems: 100_000,
+      default: [],
+      description: 'Exceptions for single destinations.',
+    }),
     limits: limitsSchema,
     timeouts: timeoutsSchema,
     retry: retrySchema,
     spool,
     logs,
-    syslog: Type.Array(syslog, { default: [] }),
+    syslog: Type.Array(syslog, {
+      identity: 'name',
+      maxItems: 64,
+      default: [],
+      description: 'Collectors of the mail log.',
+    }),
     dns,
     privacy: object(
       {
-        logSubjects: Type.Boolean({ default: true }),
-        logAddresses: Type.Boolean({ default: true }),
-        keepObservations: duration('90d', 'How long observed handshakes are kept.'),
+        logSubjects: Type.Boolean({ default: true, description: 'Subjects in the log.' }),
+        logAddresses: Type.Boolean({ default: true, description: 'Sender and recipient addresses in the log.' }),
+        keepObservations: duration('90d', 'How long observed handshakes are kept.', { least: '1h', most: '3650d' }),
       },
       'Rules the log, tracking and observations alike.',
     ),
   },
-  'gateway.yaml',
+  'The configuration of the gateway.',
 );
 
 /** A complete configuration document: every key present, defaults filled in. */
