@@ -1,0 +1,103 @@
+// How the administrator's commands see the rest of the program. Control implements it; shell, REST API and UI share it.
+import type { ConfigStore } from '../config/store.ts';
+import type { EventSink } from '../ledger/events.ts';
+import type { QueueFilter, QueueRow, SpoolQueries } from '../spool/protocol.ts';
+
+/** `SpoolQueries` across a thread: every method returns a promise. */
+export type AdminQueue = {
+  readonly [K in keyof SpoolQueries]: (...args: Parameters<SpoolQueries[K]>) => Promise<ReturnType<SpoolQueries[K]>>;
+};
+
+export type DestinationRow = ReturnType<SpoolQueries['destinations']>[number];
+export type QueueStatus = ReturnType<SpoolQueries['status']>;
+export type { QueueFilter, QueueRow };
+
+/** What came of a commit. */
+export interface CommitResult {
+  /** When it took effect. */
+  readonly time: Date;
+  readonly revision: number;
+}
+
+export interface ThreadStatus {
+  readonly role: 'mail' | 'spool' | 'ledger';
+  readonly index: number;
+  /** The revision it runs under; equal to `GatewayStatus.revision` except during a commit. */
+  readonly revision: number;
+  /** `silent`: it does not answer; control is about to restart it. */
+  readonly state: 'running' | 'starting' | 'silent';
+}
+
+/** One syslog collector, as the ledger sees it. */
+export interface CollectorStatus {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: 'udp' | 'tcp' | 'tls';
+  readonly connected: boolean;
+  /** Bytes that wait on disk. */
+  readonly buffered: number;
+  /** Lines given up since the start because the buffer was full. */
+  readonly dropped: number;
+  /** Why it is away; empty while it is connected. */
+  readonly reason: string;
+}
+
+/** The whole program at one moment. Counters count from the start of the program. */
+export interface GatewayStatus {
+  /** Start of the program, ms since the epoch. */
+  readonly started: number;
+  /** The committed revision. */
+  readonly revision: number;
+  readonly threads: readonly ThreadStatus[];
+  readonly connections: {
+    /** Open now. */
+    readonly incoming: number;
+    readonly outgoing: number;
+    /** Since the start. */
+    readonly incomingTotal: number;
+    readonly outgoingTotal: number;
+  };
+  readonly counters: {
+    /** Messages taken (250 after the final dot). */
+    readonly accepted: number;
+    /** Messages refused for want of room or by a failed write (452, 451 after the final dot). */
+    readonly refused: number;
+    /** Recipients. */
+    readonly delivered: number;
+    readonly deferred: number;
+    readonly bounced: number;
+  };
+  readonly queue: QueueStatus;
+  /** The file system of the data directory, bytes. */
+  readonly disk: { readonly free: number; readonly total: number };
+  /** Seconds of CPU time, user and system, since the start. */
+  readonly cpu: number;
+  /** Resident set size, bytes. */
+  readonly memory: number;
+  readonly collectors: readonly CollectorStatus[];
+}
+
+/** The rest of the program, for the administrator's commands. */
+export interface AdminHost {
+  /** Candidates, history, revisions; commits go through `commit` below. */
+  readonly config: ConfigStore;
+  /** `messageAdministered` and `systemNotice` are recorded here by the commands. */
+  readonly log: EventSink;
+  /** Directory of the log files, for `tailLog` and `grepLog`. */
+  readonly logDirectory: string;
+  /** The committed host name: the shell's prompt. */
+  hostname(): string;
+  /** One line: `Postern 0.1.0 (Node.js 26.10.0, OpenSSL 3.5.8)`. */
+  version(): string;
+  readonly queue: AdminQueue;
+  /** Bounded by a deadline of its own; what a silent thread did not tell is 0. */
+  status(): Promise<GatewayStatus>;
+  /**
+   * Prepares the user's candidate in every thread, stores it, activates it, and records `commitChanges` (once, here, so
+   * that every face leaves the same trail). `keep`: the configuration that it replaces stays in the history for
+   * `rollbackconfig`. Throws `bad-configuration` (with a remedy), `conflict`, `not-found` (nothing pending) or `timeout`;
+   * then nothing is changed.
+   */
+  commit(user: string, comment: string, keep: boolean): Promise<CommitResult>;
+}
