@@ -241,7 +241,6 @@ export const timeoutsSchema = object(
     dns: deadline('5s', 'One DNS question, retries included.'),
     reverseLookup: deadline('2s', 'Incoming: reverse name of the client.'),
     callAhead: deadline('30s', 'Recipient call-ahead in all.'),
-    commit: deadline('5s', 'Every thread compiles a new configuration within this, else the commit is refused.'),
     shutdown: deadline('10s', 'SIGTERM to the end of the program.'),
   },
   'Deadlines.',

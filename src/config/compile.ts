@@ -1,0 +1,159 @@
+// A configuration compiled into a snapshot: plain values for the threads, numbers instead of texts, files read.
+import type { TlsVersion } from '../tls/versions.ts';
+import { configurationError, locateIssues } from './issue.ts';
+import { type Material, readMaterial } from './material.ts';
+import {
+  canonicalRange,
+  formatTarget,
+  type Parsed,
+  parseDomain,
+  parseDomainPattern,
+  parseRange,
+  parseRecipient,
+  parseTarget,
+} from './names.ts';
+import { builtInGroups } from './rules.ts';
+import { defaultCiphers, type GatewayConfig } from './schema.ts';
+import type { CertificateSettings, Snapshot } from './snapshot.ts';
+import { parseDuration, parseSize } from './units.ts';
+
+export interface CompileContext {
+  /** What relative file names in the configuration are below. */
+  readonly dataDirectory: string;
+  readonly demo: CertificateSettings;
+}
+
+/**
+ * Compiles a valid configuration (`validateDocument`). Reads its files; throws `bad-configuration` naming key, file, reason
+ * and remedy where one is missing or wrong. Domains come out as A-labels in lower case, targets with their port.
+ */
+export async function compileSnapshot(
+  config: GatewayConfig,
+  revision: number,
+  context: CompileContext,
+): Promise<Snapshot> {
+  const material = await readMaterial(config, context.dataDirectory);
+  if (material.issues.length > 0) {
+    throw configurationError(locateIssues(material.issues, config), 'the configuration');
+  }
+  return assembleSnapshot(config, revision, material, context.demo);
+}
+
+/** The pure part of `compileSnapshot`. */
+export function assembleSnapshot(
+  config: GatewayConfig,
+  revision: number,
+  material: Material,
+  demo: CertificateSettings,
+): Snapshot {
+  const { limits, timeouts, retry, spool, logs, privacy } = config;
+  const { patterns } = config.recipients;
+  return {
+    revision,
+    hostname: sure(parseDomain(config.hostname)),
+    gui: config.gui,
+    listeners: config.listeners,
+    certificates: [demo, ...material.certificates],
+    accept: config.accept.map((domain) => sure(parseDomain(domain))),
+    recipients: {
+      ...(material.addresses === null ? {} : { addresses: material.addresses }),
+      ...(patterns === undefined || patterns.length === 0
+        ? {}
+        : { patterns: patterns.map((pattern) => sure(parseRecipient(pattern, false))) }),
+      callAhead: config.recipients.callAhead,
+      cache: parseDuration(config.recipients.cache),
+    },
+    relay: config.relay.map((range) => canonicalRange(sure(parseRange(range)))),
+    senderGroups: senderGroups(config),
+    routes: config.routes.map((route) => ({
+      domain: sure(parseDomainPattern(route.domain)),
+      to: route.to.map((to) => (to === 'USEDNS' ? to : formatTarget(sure(parseTarget(to, 25))))),
+    })),
+    tls: {
+      gui: config.tls.gui,
+      inbound: config.tls.inbound,
+      outbound: config.tls.outbound,
+      otherClients: { versions: otherClientVersions(config), ciphers: defaultCiphers },
+    },
+    destinations: config.destinations.map((destination) => ({
+      ...destination,
+      domain: sure(parseDomain(destination.domain)),
+    })),
+    limits: {
+      ...limits,
+      messageSize: parseSize(limits.messageSize),
+      headerSize: parseSize(limits.headerSize),
+      dataRate: parseSize(limits.dataRate),
+      deliveryMemory: parseSize(limits.deliveryMemory),
+    },
+    timeouts: durations(timeouts),
+    retry: { ...durations(withoutJitter(retry)), jitter: retry.jitter },
+    spool: {
+      bigBody: parseSize(spool.bigBody),
+      reserve: parseSize(spool.reserve),
+      lowWater: parseSize(spool.lowWater),
+      lowWaterShare: spool.lowWaterShare,
+    },
+    logs: { ...logs, rotateSize: parseSize(logs.rotateSize) },
+    syslog: config.syslog.map((collector) => {
+      const ca = material.authorities.get(collector.name);
+      return { ...collector, buffer: parseSize(collector.buffer), ...(ca === undefined ? {} : { ca }) };
+    }),
+    dns: config.dns,
+    privacy: { ...privacy, keepObservations: parseDuration(privacy.keepObservations) },
+  };
+}
+
+/**
+ * The configured groups, then RELAYLIST and ALL, unless they were written out. Whoever writes out ALL alone still gets
+ * RELAYLIST, before it.
+ */
+function senderGroups(config: GatewayConfig): Snapshot['senderGroups'] {
+  const groups: { name: string; match: string[]; action: Snapshot['senderGroups'][number]['action'] }[] =
+    config.senderGroups.map(({ name, match, action }) => ({
+      name,
+      match: (typeof match === 'string' ? [match] : match).map(matchText),
+      action,
+    }));
+  const [relayList, all] = builtInGroups;
+  if (!groups.some((group) => group.name === relayList)) {
+    const own = groups.findIndex((group) => group.name === all);
+    groups.splice(own < 0 ? groups.length : own, 0, { name: relayList, match: ['relay'], action: 'RELAY' });
+  }
+  if (!groups.some((group) => group.name === all)) groups.push({ name: all, match: ['ALL'], action: 'ACCEPT' });
+  return groups;
+}
+
+function matchText(match: string): string {
+  if (match === 'ALL' || match === 'relay') return match;
+  return match.startsWith('.') ? sure(parseDomainPattern(match)) : canonicalRange(sure(parseRange(match)));
+}
+
+/** 1.2 and 1.3 always; the boxes add 1.1 and 1.0, which the rules let happen only as one unbroken run. */
+function otherClientVersions(config: GatewayConfig): readonly TlsVersion[] {
+  const { allowTLSv1_0, allowTLSv1_1 } = config.tls.otherClients;
+  return [
+    ...(allowTLSv1_0 ? (['TLSv1.0'] as const) : []),
+    ...(allowTLSv1_1 ? (['TLSv1.1'] as const) : []),
+    'TLSv1.2',
+    'TLSv1.3',
+  ];
+}
+
+function durations<T extends Readonly<Record<string, string>>>(texts: T): { readonly [K in keyof T]: number } {
+  const numbers = Object.entries(texts).map(([key, text]) => [key, parseDuration(text)] as const);
+  return Object.fromEntries(numbers) as { [K in keyof T]: number };
+}
+
+function withoutJitter({ jitter: _, ...texts }: GatewayConfig['retry']): Omit<GatewayConfig['retry'], 'jitter'> {
+  return texts;
+}
+
+/** The configuration is valid: each of these was parsed before. A refusal here is a fault of the rules. */
+function sure<T>(parsed: Parsed<T>): T {
+  if (parsed.ok) return parsed.value;
+  throw configurationError(
+    [{ line: null, column: null, key: '', reason: parsed.reason, remedy: parsed.remedy }],
+    'the configuration',
+  );
+}

@@ -1,0 +1,317 @@
+// What a schema cannot say: values that must fit each other, and texts with a grammar of their own.
+import { isIP, isIPv4 } from 'node:net';
+import { PosternError } from '../errors.ts';
+import { checkCiphers } from '../tls/ciphers.ts';
+import { checkSelection } from '../tls/versions.ts';
+import { type ConfigIssue, nearest, quote } from './issue.ts';
+import {
+  canonicalAddress,
+  canonicalRange,
+  formatTarget,
+  type Parsed,
+  parseAddress,
+  parseDomain,
+  parseDomainPattern,
+  parseHostname,
+  parseRange,
+  parseRecipient,
+  parseTarget,
+} from './names.ts';
+import type { Path } from './node.ts';
+import type { GatewayConfig } from './schema.ts';
+import { parseDuration, parseSize } from './units.ts';
+
+export const demoCertificate = 'demo';
+export const builtInGroups = ['RELAYLIST', 'ALL'] as const;
+
+type Report = (path: Path, reason: string, remedy: string) => void;
+
+/** Everything wrong with a complete, structurally valid configuration that can be told without reading other files. */
+export function ruleIssues(config: GatewayConfig): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const report: Report = (path, reason, remedy) => issues.push({ path, reason, remedy });
+  parsed(report, ['hostname'], parseHostname(config.hostname));
+  checkAddresses(config, report);
+  checkCertificates(config, report);
+  checkDomains(config, report);
+  checkRecipients(config, report);
+  checkClients(config, report);
+  checkRoutes(config, report);
+  checkTls(config, report);
+  checkSyslog(config, report);
+  checkNumbers(config, report);
+  for (const [index, server] of config.dns.servers.entries()) {
+    if (isIP(server) !== 0) continue;
+    const target = parsed(report, ['dns', 'servers', index], parseTarget(server, 53));
+    if (target !== null && isIP(target.host) === 0) {
+      report(['dns', 'servers', index], `"${server}" is not an address`, 'write the address of the resolver');
+    }
+  }
+  return issues;
+}
+
+function parsed<T>(report: Report, path: Path, result: Parsed<T>): T | null {
+  if (result.ok) return result.value;
+  report(path, result.reason, result.remedy);
+  return null;
+}
+
+/** Reports every key that stands twice. `what` begins the reason. */
+function unique(report: Report, what: string): (key: string, path: Path) => void {
+  const seen = new Set<string>();
+  return (key, path) => {
+    if (seen.has(key)) report(path, `${what} ${quote(key)} stands twice`, 'remove or rename one of the two');
+    seen.add(key);
+  };
+}
+
+interface Bound {
+  readonly address: string;
+  readonly port: number;
+  readonly name: string;
+}
+
+function checkAddresses(config: GatewayConfig, report: Report): void {
+  const bound: Bound[] = [];
+  const bind = (address: string, port: number, name: string, path: Path) => {
+    const one = { address: canonicalAddress(address), port, name };
+    const other = bound.find((earlier) => overlap(earlier, one));
+    if (other === undefined) bound.push(one);
+    else {
+      report(
+        path,
+        `${address} port ${port} is taken by ${other.name} (${other.address})`,
+        'choose another address or port',
+      );
+    }
+  };
+  const names = unique(report, 'the listener name');
+  if (parsed(report, ['gui', 'address'], parseAddress(config.gui.address)) !== null) {
+    for (const [index, port] of config.gui.ports.entries()) {
+      bind(config.gui.address, port, 'the web UI', ['gui', 'ports', index]);
+    }
+  }
+  for (const [index, listener] of config.listeners.entries()) {
+    names(listener.name, ['listeners', index, 'name']);
+    if (parsed(report, ['listeners', index, 'address'], parseAddress(listener.address)) === null) continue;
+    bind(listener.address, listener.port, `the listener "${listener.name}"`, ['listeners', index, 'port']);
+  }
+}
+
+/** Two binds that the kernel would refuse, or would share in silence under SO_REUSEPORT. `::` takes IPv4 too. */
+function overlap(a: Bound, b: Bound): boolean {
+  if (a.port !== b.port) return false;
+  if (a.address === b.address || a.address === '::' || b.address === '::') return true;
+  return (a.address === '0.0.0.0' && isIPv4(b.address)) || (b.address === '0.0.0.0' && isIPv4(a.address));
+}
+
+function checkCertificates(config: GatewayConfig, report: Report): void {
+  const names = new Set<string>([demoCertificate]);
+  const pairs = unique(report, 'the certificate file');
+  for (const [index, certificate] of config.certificates.entries()) {
+    const path = ['certificates', index];
+    if (certificate.name === demoCertificate) {
+      report([...path, 'name'], '"demo" is the built-in certificate', 'choose another name');
+    }
+    names.add(certificate.name);
+    pairs(certificate.cert, [...path, 'cert']);
+    for (const key of ['cert', 'key'] as const) {
+      if (certificate[key].includes('-----BEGIN')) {
+        report(
+          [...path, key],
+          'must be the name of a file, not its contents',
+          'put it into a file that only postern may read',
+        );
+      }
+    }
+  }
+  const check = (name: string, path: Path) => {
+    if (names.has(name)) return;
+    const near = nearest(name, names);
+    const known = [...names].slice(0, 10).join(', ');
+    const remedy = near === null ? `add it under certificates, or use one of: ${known}` : `did you mean "${near}"?`;
+    report(path, `there is no certificate named ${quote(name)}`, remedy);
+  };
+  check(config.gui.certificate, ['gui', 'certificate']);
+  for (const [index, listener] of config.listeners.entries()) {
+    check(listener.certificate, ['listeners', index, 'certificate']);
+  }
+}
+
+function checkDomains(config: GatewayConfig, report: Report): void {
+  const accepted = unique(report, 'the domain');
+  for (const [index, text] of config.accept.entries()) {
+    const domain = parsed(report, ['accept', index], parseDomain(text));
+    if (domain !== null) accepted(domain, ['accept', index]);
+  }
+  const destinations = unique(report, 'the destination');
+  for (const [index, destination] of config.destinations.entries()) {
+    const path = ['destinations', index, 'domain'];
+    const domain = parsed(report, path, parseDomain(destination.domain));
+    if (domain !== null) destinations(domain, path);
+  }
+}
+
+function checkRecipients(config: GatewayConfig, report: Report): void {
+  for (const [index, pattern] of (config.recipients.patterns ?? []).entries()) {
+    parsed(report, ['recipients', 'patterns', index], parseRecipient(pattern, false));
+  }
+}
+
+function checkClients(config: GatewayConfig, report: Report): void {
+  const ranges = unique(report, 'the range');
+  for (const [index, text] of config.relay.entries()) {
+    const path = ['relay', index];
+    const range = parsed(report, path, parseRange(text));
+    if (range === null) continue;
+    ranges(canonicalRange(range), path);
+    if (range.prefix === 0) {
+      report(
+        path,
+        `${text} would let the whole internet send to any domain (an open relay)`,
+        'list only your own networks',
+      );
+    }
+  }
+  const names = unique(report, 'the sender group');
+  let catchAll: string | null = null;
+  for (const [index, group] of config.senderGroups.entries()) {
+    const path = ['senderGroups', index];
+    names(group.name, [...path, 'name']);
+    if (catchAll !== null) {
+      report(path, `never matches: the group ${catchAll} before it matches everybody`, `put it before ${catchAll}`);
+    }
+    const matches = typeof group.match === 'string' ? [group.match] : group.match;
+    for (const [element, match] of matches.entries()) {
+      const place = typeof group.match === 'string' ? [...path, 'match'] : [...path, 'match', element];
+      checkMatch(match, place, report);
+    }
+    const all = matches.includes('ALL');
+    if (all && group.action === 'RELAY') {
+      report([...path, 'action'], 'RELAY for ALL would make an open relay', 'match only your own networks');
+    }
+    if (group.name === 'ALL' && !all) {
+      report([...path, 'match'], 'the group ALL must match ALL: it is what the rest of the world gets', 'rename it');
+    }
+    if (all) catchAll ??= group.name;
+  }
+}
+
+function checkMatch(match: string, path: Path, report: Report): void {
+  if (match === 'ALL' || match === 'relay') return;
+  if (match.startsWith('.')) {
+    parsed(report, path, parseDomainPattern(match));
+    return;
+  }
+  const range = parseRange(match);
+  if (range.ok) return;
+  if (/[:/]/.test(match) || /^[0-9.]+$/.test(match)) {
+    report(path, range.reason, range.remedy);
+    return;
+  }
+  const word = ['ALL', 'relay'].find((known) => known.toLowerCase() === match.toLowerCase());
+  const domain = parseDomain(match);
+  report(
+    path,
+    `${quote(match)} is not "relay", "ALL", an address, a range or a host name suffix`,
+    word !== undefined
+      ? `write ${word}`
+      : domain.ok
+        ? `write .${match} for all hosts below it`
+        : 'write one of these, such as 192.0.2.0/24 or .example.com',
+  );
+}
+
+function checkRoutes(config: GatewayConfig, report: Report): void {
+  const domains = unique(report, 'the route for');
+  const own = new Map(
+    config.listeners.map((listener) => [
+      formatTarget({ host: canonicalAddress(listener.address), port: listener.port }),
+      listener.name,
+    ]),
+  );
+  for (const [index, route] of config.routes.entries()) {
+    const path = ['routes', index];
+    const domain = parsed(report, [...path, 'domain'], parseDomainPattern(route.domain));
+    if (domain !== null) domains(domain, [...path, 'domain']);
+    for (const [element, text] of route.to.entries()) {
+      const place = [...path, 'to', element];
+      if (text.toUpperCase() === 'USEDNS') {
+        if (text !== 'USEDNS') report(place, `${quote(text)} is not a host and port`, 'write USEDNS');
+        else if (route.to.length > 1) report(place, 'USEDNS stands beside other hosts', 'write it alone');
+        continue;
+      }
+      const target = parsed(report, place, parseTarget(text, 25));
+      const listener = target === null ? undefined : own.get(formatTarget(target));
+      if (listener !== undefined) {
+        report(
+          place,
+          `${text} is our own listener "${listener}": mail would go round in a circle`,
+          'name the next server',
+        );
+      }
+    }
+  }
+}
+
+function checkTls(config: GatewayConfig, report: Report): void {
+  for (const service of ['gui', 'inbound', 'outbound'] as const) {
+    const { versions, ciphers } = config.tls[service];
+    const path = ['tls', service];
+    const selection = checkSelection(versions);
+    if (!selection.ok) {
+      report([...path, 'versions'], selection.message, 'choose one unbroken run, such as [TLSv1.2, TLSv1.3]');
+      continue;
+    }
+    if (new Set(versions).size < versions.length) {
+      report([...path, 'versions'], 'a version stands twice', `write [${selection.versions.join(', ')}]`);
+    }
+    try {
+      checkCiphers(ciphers, selection.versions);
+    } catch (error) {
+      if (!(error instanceof PosternError)) throw error;
+      report(
+        [...path, 'ciphers'],
+        error.message,
+        error.remedy ?? 'write an OpenSSL cipher string, such as HIGH:!aNULL',
+      );
+    }
+  }
+  const { allowTLSv1_0, allowTLSv1_1 } = config.tls.otherClients;
+  if (allowTLSv1_0 && !allowTLSv1_1) {
+    report(
+      ['tls', 'otherClients', 'allowTLSv1_0'],
+      'TLS 1.0 without 1.1 leaves a hole: 1.2 and 1.3 are always on, and versions must be one unbroken run',
+      'set allowTLSv1_1: true as well, or allowTLSv1_0: false',
+    );
+  }
+}
+
+function checkSyslog(config: GatewayConfig, report: Report): void {
+  const names = unique(report, 'the collector');
+  for (const [index, collector] of config.syslog.entries()) {
+    const path = ['syslog', index];
+    names(collector.name, [...path, 'name']);
+    if (isIP(collector.host) === 0) parsed(report, [...path, 'host'], parseHostname(collector.host));
+    if (collector.ca !== undefined && collector.protocol !== 'tls') {
+      report(
+        [...path, 'ca'],
+        `has no meaning with protocol ${collector.protocol}`,
+        'write protocol: tls, or leave ca out',
+      );
+    }
+  }
+}
+
+function checkNumbers(config: GatewayConfig, report: Report): void {
+  const { limits, retry } = config;
+  if (parseDuration(retry.first) > parseDuration(retry.maximum)) {
+    report(['retry', 'first'], `${retry.first} is longer than retry.maximum (${retry.maximum})`, 'make it shorter');
+  }
+  if (parseDuration(retry.probe) > parseDuration(retry.maximum)) {
+    report(['retry', 'probe'], `${retry.probe} is longer than retry.maximum (${retry.maximum})`, 'make it shorter');
+  }
+  if (parseSize(limits.headerSize) > parseSize(limits.messageSize)) {
+    report(['limits', 'headerSize'], `is larger than limits.messageSize (${limits.messageSize})`, 'make it smaller');
+  }
+}

@@ -1,0 +1,242 @@
+// gateway.yaml as text: parsing with the place of everything, printing with the schema's words as comments.
+import {
+  Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
+import { messageOf } from '../errors.ts';
+import { type ConfigIssue, configurationError, type LocatedIssue, locateIssues, quote } from './issue.ts';
+import { type Path, rootNode, type SchemaNode } from './node.ts';
+import type { GatewayConfig } from './schema.ts';
+import { type Validation, validateDocument } from './validate.ts';
+
+/** Characters of a document; a text of a stranger's choosing must not occupy control for seconds. */
+const longest = 8 * 1024 * 1024;
+const deepest = 32;
+const mostErrors = 20;
+
+/**
+ * A YAML text as a complete configuration, or what is wrong with it: line, column, key, reason, remedy. Partial documents
+ * get defaults; an empty one is all defaults.
+ */
+export function parseConfig(text: string): Validation {
+  const document = parseYaml(text);
+  if (!document.ok) return document;
+  return validateDocument(document.value, document.locate);
+}
+
+/** As `parseConfig`; throws `bad-configuration`. `source` names the text in the message. */
+export function readConfig(text: string, source: string): { config: GatewayConfig; changes: readonly string[] } {
+  const result = parseConfig(text);
+  if (!result.ok) throw configurationError(result.issues, source);
+  return { config: result.config, changes: result.changes };
+}
+
+export type ParsedYaml =
+  | {
+      readonly ok: true;
+      readonly value: unknown;
+      locate(path: Path, atKey: boolean): { readonly line: number; readonly column: number };
+    }
+  | { readonly ok: false; readonly issues: readonly LocatedIssue[] };
+
+/** A YAML 1.2 text as plain values. Refuses duplicate keys, tags, and aliases (a few lines of which can be gigabytes). */
+export function parseYaml(text: string): ParsedYaml {
+  if (text.length > longest) {
+    const reason = `the document has ${text.length} characters, more than ${longest}`;
+    return { ok: false, issues: [{ line: 1, column: 1, key: '', reason, remedy: 'move long lists into files' }] };
+  }
+  const counter = new LineCounter();
+  const place = (offset: number) => {
+    const { line, col } = counter.linePos(offset);
+    return { line, column: col };
+  };
+  let document: Document.Parsed;
+  try {
+    // Our own check of duplicate keys: the library's takes quadratic time (measured: 3 s for 20,000 keys).
+    document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false, version: '1.2' });
+  } catch (error) {
+    const reason = `this is not YAML: ${messageOf(error)}`;
+    return { ok: false, issues: [{ line: 1, column: 1, key: '', reason, remedy: 'check its brackets' }] };
+  }
+  const problems = [...document.errors, ...document.warnings].slice(0, mostErrors);
+  if (problems.length > 0) {
+    const issues = problems.map((problem) => {
+      const [reason, remedy] = explain(problem);
+      const path = pathAt(document.contents, problem.pos[0]);
+      const key = locateIssues([{ path, reason, remedy }], undefined)[0]?.key ?? '';
+      return { ...place(problem.pos[0]), key, reason, remedy };
+    });
+    return { ok: false, issues };
+  }
+  const reader = new Reader();
+  const value = document.contents === null ? null : reader.plain(document.contents, []);
+  const locate = (path: Path, atKey: boolean) => place(offsetOf(document.contents, path, atKey));
+  if (reader.issues.length > 0) return { ok: false, issues: locateIssues(reader.issues, value, locate) };
+  return { ok: true, value, locate };
+}
+
+/** Nodes to plain values. */
+class Reader {
+  readonly issues: ConfigIssue[] = [];
+
+  plain(node: Node | null, path: Path): unknown {
+    if (path.length > deepest) return this.#refuse(path, 'is nested too deeply', 'no key lies that deep');
+    if (node === null) return null;
+    if (isAlias(node)) return this.#refuse(path, `*${node.source} is an alias`, 'write the value out');
+    if (isScalar(node)) return typeof node.value === 'bigint' ? Number(node.value) : node.value;
+    if (isSeq(node)) return node.items.map((item, index) => this.plain(item as Node | null, [...path, index]));
+    return isMap(node) ? this.#map(node, path) : null;
+  }
+
+  #map(node: YAMLMap, path: Path): unknown {
+    const entries = new Map<string, unknown>();
+    for (const pair of node.items) {
+      if (!isScalar(pair.key) || pair.key.value === null || pair.key.value === '') {
+        this.#refuse(path, 'has a key that is not a word', 'write "key: value"');
+        continue;
+      }
+      const key = String(pair.key.value);
+      const own = [...path, key];
+      if (entries.has(key)) {
+        this.issues.push({
+          path: own,
+          atKey: true,
+          reason: `the key ${quote(key)} stands twice`,
+          remedy: 'remove one of the two',
+        });
+      }
+      entries.set(key, this.plain(pair.value as Node | null, own));
+    }
+    // Not an assignment: `__proto__` is a key like any other here, and an unknown one.
+    return Object.fromEntries(entries);
+  }
+
+  #refuse(path: Path, reason: string, remedy: string): null {
+    if (this.issues.length < mostErrors) this.issues.push({ path, reason, remedy });
+    return null;
+  }
+}
+
+/** Where the value (or key) at a path begins; of what does not stand in the text, the nearest thing above it. */
+function offsetOf(root: ParsedNode | null, path: Path, atKey: boolean): number {
+  let node: Node | null = root;
+  let offset = root?.range?.[0] ?? 0;
+  for (const [depth, segment] of path.entries()) {
+    if (isSeq(node)) {
+      const item = node.items[Number(segment)] as Node | null | undefined;
+      if (item === undefined) return offset;
+      offset = item?.range?.[0] ?? offset;
+      node = item;
+      continue;
+    }
+    if (!isMap(node)) return offset;
+    // The last one: of duplicate keys the second is the surprise, and the one whose value counts.
+    const pair = node.items.findLast((one) => isScalar(one.key) && String(one.key.value) === segment);
+    if (pair === undefined || !isScalar(pair.key)) return offset;
+    const value = pair.value as Node | null;
+    const last = depth === path.length - 1;
+    // A section's own place is its key: its first line is that of another key.
+    const keyOffset = pair.key.range?.[0] ?? offset;
+    offset = last && !atKey && isScalar(value) ? (value.range?.[0] ?? keyOffset) : keyOffset;
+    if (last && !atKey && isSeq(value) && value.flow === true) offset = value.range?.[0] ?? keyOffset;
+    node = value;
+  }
+  return offset;
+}
+
+/** The keys that a place in a (perhaps broken) text lies beneath. */
+function pathAt(root: ParsedNode | null, offset: number): Path {
+  const path: (string | number)[] = [];
+  let node: Node | null = root;
+  for (;;) {
+    if (isMap(node)) {
+      const pair = node.items.findLast(
+        (one) => isScalar(one.key) && (one.key.range?.[0] ?? Number.MAX_VALUE) <= offset,
+      );
+      if (pair === undefined || !isScalar(pair.key) || pair.key.value === null) return path;
+      path.push(String(pair.key.value));
+      node = pair.value as Node | null;
+    } else if (isSeq(node)) {
+      const index = node.items.findLastIndex(
+        (item) => ((item as Node | null)?.range?.[0] ?? Number.MAX_VALUE) <= offset,
+      );
+      if (index < 0) return path;
+      path.push(index);
+      node = node.items[index] as Node | null;
+    } else return path;
+  }
+}
+
+const explanations: Readonly<Record<string, readonly [reason: string | null, remedy: string]>> = {
+  TAB_AS_INDENT: ['a tab stands where YAML wants spaces', 'indent with spaces'],
+  BAD_INDENT: [null, 'give all keys of one section the same indentation'],
+  BLOCK_AS_IMPLICIT_KEY: [
+    'a second "key:" stands where a value is expected',
+    'begin a new line for it, at the indentation of its section, or put the value in quotes',
+  ],
+  MULTILINE_IMPLICIT_KEY: ['a key goes over more than one line', 'write "key: value" on one line'],
+  MISSING_CHAR: [null, 'add the missing character'],
+  MULTIPLE_DOCS: ['a second document begins here', 'remove the line "---" and keep one document'],
+  BAD_SCALAR_START: [null, 'put the value in quotes'],
+  TAG_RESOLVE_FAILED: ['a tag (!...) has no meaning here', 'remove it, or put the value in quotes'],
+  BAD_ALIAS: [null, 'write the value out'],
+  UNEXPECTED_TOKEN: [null, 'check the brackets, quotes and indentation before this place'],
+};
+
+function explain(problem: YAMLError): readonly [reason: string, remedy: string] {
+  const known = explanations[problem.code];
+  const message = quote(problem.message).slice(1, -1);
+  return [known?.[0] ?? `broken YAML: ${message}`, known?.[1] ?? 'check the spelling of this line and the one before'];
+}
+
+export interface PrintOptions {
+  /** Lines at the top, without `#`. */
+  readonly heading?: string;
+  /** Say what each key means. Default true. */
+  readonly comments?: boolean;
+}
+
+/**
+ * The complete document; parsing it gives the same configuration. It holds no secret: keys of certificates are names of
+ * files. Words that YAML 1.1 tools read otherwise (`off`) are quoted.
+ */
+export function printConfig(config: GatewayConfig, options: PrintOptions = {}): string {
+  const document = new Document(config, { compat: 'yaml-1.1' });
+  if (options.comments !== false && isMap(document.contents)) describe(document.contents, rootNode, true);
+  if (options.heading !== undefined) {
+    document.commentBefore = options.heading.replace(/[^\S\n]|[\u0000-\u0009\u000b-\u001f]/g, ' ').replace(/^/gm, ' ');
+  }
+  return document.toString({ lineWidth: 0 });
+}
+
+function describe(map: YAMLMap, node: SchemaNode, top: boolean): void {
+  for (const pair of map.items) {
+    if (!isScalar(pair.key)) continue;
+    const property = node.properties?.[String(pair.key.value)];
+    if (property === undefined) continue;
+    const { value } = pair;
+    if (top) pair.key.spaceBefore = true;
+    if (isScalar(value)) {
+      if (property.description !== undefined) value.comment = ` ${property.description}`;
+    } else if (property.description !== undefined) pair.key.commentBefore = ` ${property.description}`;
+    if (isMap(value)) describe(value, property, false);
+    // Short lists of scalars read better on one line.
+    if (
+      isSeq(value) &&
+      value.items.length > 0 &&
+      value.items.length <= 4 &&
+      value.items.every((item) => isScalar(item))
+    ) {
+      value.flow = true;
+    }
+  }
+}
