@@ -17,12 +17,12 @@ export interface LogFileOptions {
   readonly end: (time: number) => string;
   /** Something the administrator should know; the file works on. */
   readonly warn: (text: string) => void;
-  /** Characters held while nothing can be written; default 64 Mi. */
+  /** Bytes held while nothing can be written; default 64 MiB. */
   readonly mostHeld?: number;
 }
 
-/** Written at once when this many characters wait. */
-const chunkSize = 256 * 1024;
+/** Lines are put into buffers of this size; a full one is written at once. */
+const chunkSize = 512 * 1024;
 /** Else this long after the first one, in ms. */
 const flushAfter = 100;
 const retryAfter = 1000;
@@ -41,10 +41,13 @@ export class LogFile {
   #begun = 0;
   /** The file has lines beside those of its beginning. */
   #used = false;
-  #pending = '';
-  /** Full chunks, oldest first: only while writing lags. */
-  #chunks: string[] = [];
-  /** Characters in `#pending`, `#chunks` and `#writing`. */
+  /** Where lines are gathered. Two buffers take turns: fresh memory costs more than the copying (measured). */
+  #gathering: Buffer = Buffer.allocUnsafeSlow(chunkSize);
+  #gathered = 0;
+  #spare: Buffer | null = Buffer.allocUnsafeSlow(chunkSize);
+  /** Full buffers, oldest first: only while writing lags. */
+  #chunks: Buffer[] = [];
+  /** Bytes in `#gathering`, `#chunks` and `#writing`. */
   #held = 0;
   #writing: Buffer | null = null;
   #written = 0;
@@ -99,17 +102,29 @@ export class LogFile {
 
   /** Appends whole lines. */
   append(text: string, lines: number): void {
+    // The longest that the text can become in UTF-8; an exact count would cost a pass over it.
+    const most = text.length * 3;
     if (this.#held + text.length > (this.#options.mostHeld ?? 64 * 1024 * 1024)) {
       this.#lost += lines;
       return;
     }
-    this.#held += text.length;
-    this.#pending += text;
-    if (this.#pending.length >= chunkSize) {
-      this.#chunks.push(this.#pending);
-      this.#pending = '';
-      this.flush();
-    } else if (this.#timer === null && !this.#busy) this.#arm(flushAfter);
+    if (this.#gathered + most > this.#gathering.length) this.#exchange(most);
+    const count = this.#gathering.write(text, this.#gathered);
+    this.#gathered += count;
+    this.#held += count;
+    if (this.#chunks.length > 0) this.flush();
+    else if (this.#timer === null && !this.#busy) this.#arm(flushAfter);
+  }
+
+  /** Puts what was gathered behind the full chunks and begins a buffer that has room for `room` bytes. */
+  #exchange(room: number): void {
+    if (this.#gathered > 0) {
+      this.#chunks.push(this.#gathering.subarray(0, this.#gathered));
+      this.#gathering = this.#spare ?? Buffer.allocUnsafeSlow(chunkSize);
+      this.#spare = null;
+      this.#gathered = 0;
+    }
+    if (room > this.#gathering.length) this.#gathering = Buffer.allocUnsafeSlow(room);
   }
 
   /** Starts writing what waits. */
@@ -157,17 +172,16 @@ export class LogFile {
   }
 
   #take(): boolean {
-    let text = this.#chunks.shift();
-    if (text === undefined) {
-      text = this.#pending;
-      this.#pending = '';
-    }
-    if (text === '') return false;
-    this.#writing = Buffer.from(text, 'utf8');
+    if (this.#chunks.length === 0 && this.#gathered > 0) this.#exchange(0);
+    this.#writing = this.#chunks.shift() ?? null;
     this.#written = 0;
-    this.#held -= text.length;
-    this.#held += this.#writing.length;
-    return true;
+    return this.#writing !== null;
+  }
+
+  #release(buffer: Buffer): void {
+    this.#writing = null;
+    this.#held -= buffer.length;
+    if (this.#spare === null && buffer.buffer.byteLength === chunkSize) this.#spare = Buffer.from(buffer.buffer);
   }
 
   #write(): void {
@@ -187,12 +201,11 @@ export class LogFile {
       this.#size += count;
       this.#used = true;
       if (this.#written >= buffer.length) {
-        this.#writing = null;
-        this.#held -= buffer.length;
+        this.#release(buffer);
         this.#recover();
       }
       if (this.#writing !== null || this.#reopen || this.#chunks.length > 0 || this.#onIdle !== null) this.flush();
-      else if (this.#pending !== '') this.#arm(flushAfter);
+      else if (this.#gathered > 0) this.#arm(flushAfter);
     });
   }
 
@@ -320,9 +333,8 @@ export class LogFile {
     }
     this.#size += written;
     if (written === buffer.length) return;
-    const rest = buffer.toString('utf8', written);
-    this.#chunks.unshift(rest);
-    this.#held += rest.length;
+    this.#chunks.unshift(buffer.subarray(written));
+    this.#held += buffer.length - written;
   }
 
   #removeOldest(): void {
@@ -334,8 +346,9 @@ export class LogFile {
   }
 
   #countHeld(): number {
-    const rest = this.#writing?.subarray(this.#written).toString('utf8') ?? '';
-    return [rest, ...this.#chunks, this.#pending].reduce((sum, text) => sum + text.split('\n').length - 1, 0);
+    const rest = this.#writing?.subarray(this.#written) ?? Buffer.alloc(0);
+    const held = [rest, ...this.#chunks, this.#gathering.subarray(0, this.#gathered)];
+    return held.reduce((sum, buffer) => sum + countLines(buffer), 0);
   }
 
   #arm(delay: number): void {
@@ -350,6 +363,12 @@ export class LogFile {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
+}
+
+function countLines(buffer: Buffer): number {
+  let count = 0;
+  for (let at = buffer.indexOf(10); at >= 0; at = buffer.indexOf(10, at + 1)) count++;
+  return count;
 }
 
 /** The last line of a file. A full disk leaves it out: the lines before it matter more. */

@@ -2,6 +2,7 @@
 import { LineClock } from './clock.ts';
 import { type EventDefinition, eventTable, type Level, type Value } from './events.ts';
 import { isLogged, type PrivacySettings, redactAddresses } from './privacy.ts';
+import { leastTime } from './sink.ts';
 import { isPlain, jsonValue, textValue } from './value.ts';
 
 /** The lines of one batch, each ended by a line feed. */
@@ -58,18 +59,25 @@ export class LineFormatter {
 
   /** Adds the lines of the batch to `out`. False: the batch is damaged from some event on, and the rest was left out. */
   format(batch: readonly Value[], out: FormattedBatch, listener: LineListener | null): boolean {
-    const time = batch[0];
-    if (typeof time !== 'number' || !Number.isFinite(time)) return false;
-    const stamp = `${this.#clock.log(time)} `;
-    const jsonStart = this.#json ? `{"time":"${this.#clock.iso(time)}` : '';
+    let time = 0;
+    let stamp = '';
+    let jsonStart = '';
     // Locals: properties of `out` would be stored at every line.
     let mail = '';
     let mailLines = 0;
     let json = '';
     let whole = true;
-    for (let at = 1; at < batch.length; ) {
-      const entry = this.#entries[batch[at] as number];
-      if (entry === undefined || at + entry.count >= batch.length) {
+    for (let at = 0; at < batch.length; ) {
+      const head = batch[at] as number;
+      if (head > leastTime) {
+        time = head;
+        stamp = `${this.#clock.log(time)} `;
+        jsonStart = `{"time":"${this.#clock.iso(time)}`;
+        at++;
+        continue;
+      }
+      const entry = this.#entries[head];
+      if (time === 0 || entry === undefined || at + entry.count >= batch.length) {
         whole = false;
         break;
       }
