@@ -84,6 +84,8 @@ export interface AdminHost {
   readonly config: ConfigStore;
   /** `messageAdministered` and `systemNotice` are recorded here by the commands. */
   readonly log: EventSink;
+  /** Relative file names of the configuration are below it; certificates are checked when they are entered. */
+  readonly dataDirectory: string;
   /** Directory of the log files, for `tailLog` and `grepLog`. */
   readonly logDirectory: string;
   /** The committed host name: the shell's prompt. */
