@@ -5,10 +5,11 @@ import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { CertificateSettings, TlsServiceSettings } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
-import { atLevel, checkCiphers, type KeyKind, legacyLevel, modernLevel } from './ciphers.ts';
+import { acceptedSuites, atLevel, checkCiphers, type KeyKind, legacyLevel, modernLevel } from './ciphers.ts';
 import { opensslError } from './errors.ts';
 import { type ClientHello, highestVersion } from './hello.ts';
 import { checkCertificatePair } from './own-certificate.ts';
+import type { Suite } from './suites.ts';
 import { checkSelection, nodeVersionRange, type TlsVersion } from './versions.ts';
 
 /** The contexts of one listener: its service's settings and its certificate. Immutable. */
@@ -22,6 +23,8 @@ export interface ServerTls {
   readonly legacy: SecureContext | null;
   /** What the certificate offers. */
   readonly keys: readonly KeyKind[];
+  /** The suites that it really accepts, best first. Worked out once, when first asked. */
+  accepted(): readonly Suite[];
 }
 
 /** The contexts of outgoing connections. */
@@ -91,6 +94,7 @@ class CompiledServerTls implements ServerTls {
   readonly modern: SecureContext;
   readonly legacy: SecureContext | null;
   readonly keys: readonly KeyKind[];
+  #accepted: readonly Suite[] | null = null;
 
   constructor(
     settings: TlsServiceSettings,
@@ -106,6 +110,11 @@ class CompiledServerTls implements ServerTls {
 
   choose(hello: ClientHello): SecureContext {
     return this.legacy !== null && (hello.sslv2 || isLegacyVersion(highestVersion(hello))) ? this.legacy : this.modern;
+  }
+
+  accepted(): readonly Suite[] {
+    this.#accepted ??= acceptedSuites(this.settings.ciphers, this.settings.versions, this.keys);
+    return this.#accepted;
   }
 }
 

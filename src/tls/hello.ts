@@ -29,6 +29,7 @@ export const maximumHello = 16_384;
 /** RFC 7507: "this is my second try with a lower version". */
 export const fallbackScsv = 0x5600;
 
+const maximumRecords = 64;
 const handshakeRecord = 22;
 const alertRecord = 21;
 
@@ -78,6 +79,8 @@ function handshakeMessage(bytes: Uint8Array, type: number, name: string): Messag
     if (bytes.length > at + 1 && bytes[at + 1] !== 3) return invalid('record of an unknown version');
     if (bytes.length < at + 5) return { status: 'partial' };
     const length = ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0);
+    // Each further record costs a copy of what came before; real clients send one, now and then two.
+    if (parts.length === maximumRecords) return invalid(`${name} in more than ${maximumRecords} records`);
     // RFC 8446 5.1: no empty handshake records; 2^14 is the most that plain text may have.
     if (length === 0 || length > 16_384) return invalid(`record of ${length} bytes`);
     const part = bytes.subarray(at + 5, at + 5 + length);
