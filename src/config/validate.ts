@@ -1,4 +1,6 @@
 // From a document to a configuration: upgrade, structure, defaults, rules. Used by every way in: file, import, edit, commit.
+import { PosternError } from '../errors.ts';
+import { checkCiphers } from '../tls/ciphers.ts';
 import { checkSelection } from '../tls/versions.ts';
 import { fillDefaults } from './defaults.ts';
 import { unimplementedIssues } from './implemented.ts';
@@ -33,12 +35,27 @@ export function requireValid(document: unknown): GatewayConfig {
   return result.config;
 }
 
-/** Versions ascending, so that two spellings of a selection are no difference. */
+/**
+ * A document that was valid when it was stored: upgraded and completed, its structure checked, the rules not. Throws
+ * `bad-configuration` naming `file` where a version of Postern wrote it that this one does not understand.
+ */
+export function restoreDocument(document: unknown, file: string): GatewayConfig {
+  const upgrade = upgradeDocument(document);
+  const issues = upgrade.issues.length > 0 ? upgrade.issues : structureIssues(upgrade.document);
+  const [first] = locateIssues(issues, upgrade.document);
+  if (first === undefined) return fillDefaults(upgrade.document);
+  throw new PosternError('bad-configuration', `${file}: ${first.key}: ${first.reason}`, {
+    remedy: 'it was written by another version of Postern: run that one, export the configuration, and import it here',
+  });
+}
+
+/** Versions ascending, cipher strings as they are shown: two spellings of one setting are no difference. */
 function canonical(config: GatewayConfig): GatewayConfig {
   const service = (name: 'gui' | 'inbound' | 'outbound') => {
     const settings = config.tls[name];
     const selection = checkSelection(settings.versions);
-    return selection.ok ? { ...settings, versions: [...selection.versions] } : settings;
+    if (!selection.ok) return settings;
+    return { versions: [...selection.versions], ciphers: checkCiphers(settings.ciphers, selection.versions) };
   };
   const tls = { ...config.tls, gui: service('gui'), inbound: service('inbound'), outbound: service('outbound') };
   return { ...config, tls };

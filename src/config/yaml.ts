@@ -13,7 +13,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { messageOf } from '../errors.ts';
-import { type ConfigIssue, configurationError, type LocatedIssue, locateIssues, quote } from './issue.ts';
+import { type ConfigIssue, configurationError, type Locate, type LocatedIssue, locateIssues, quote } from './issue.ts';
 import { type Path, rootNode, type SchemaNode } from './node.ts';
 import type { GatewayConfig } from './schema.ts';
 import { type Validation, validateDocument } from './validate.ts';
@@ -33,18 +33,26 @@ export function parseConfig(text: string): Validation {
   return validateDocument(document.value, document.locate);
 }
 
-/** As `parseConfig`; throws `bad-configuration`. `source` names the text in the message. */
-export function readConfig(text: string, source: string): { config: GatewayConfig; changes: readonly string[] } {
-  const result = parseConfig(text);
+/**
+ * As `parseConfig`; throws `bad-configuration`. `source` names the text in the message; `locate` finds what is wrong with
+ * the files that the configuration names.
+ */
+export function readConfigWithPlaces(
+  text: string,
+  source: string,
+): { config: GatewayConfig; changes: readonly string[]; locate: Locate } {
+  const document = parseYaml(text);
+  if (!document.ok) throw configurationError(document.issues, source);
+  const result = validateDocument(document.value, document.locate);
   if (!result.ok) throw configurationError(result.issues, source);
-  return { config: result.config, changes: result.changes };
+  return { config: result.config, changes: result.changes, locate: document.locate };
 }
 
 export type ParsedYaml =
   | {
       readonly ok: true;
       readonly value: unknown;
-      locate(path: Path, atKey: boolean): { readonly line: number; readonly column: number };
+      readonly locate: Locate;
     }
   | { readonly ok: false; readonly issues: readonly LocatedIssue[] };
 
@@ -79,7 +87,7 @@ export function parseYaml(text: string): ParsedYaml {
   }
   const reader = new Reader();
   const value = document.contents === null ? null : reader.plain(document.contents, []);
-  const locate = (path: Path, atKey: boolean) => place(offsetOf(document.contents, path, atKey));
+  const locate: Locate = (path, atKey) => place(offsetOf(document.contents, path, atKey));
   if (reader.issues.length > 0) return { ok: false, issues: locateIssues(reader.issues, value, locate) };
   return { ok: true, value, locate };
 }
