@@ -1,15 +1,18 @@
 // The ledger thread's core: takes what the other threads recorded and keeps it as mail log, system log, JSON log and syslog.
 import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Snapshot } from '../config/snapshot.ts';
 import { utcOffset } from './clock.ts';
+import type { CollectorStatus } from './collector.ts';
 import { type EventDefinition, type EventSink, mailWarning, systemWarning, type Value } from './events.ts';
 import { LogFile } from './file.ts';
 import { type FormattedBatch, LineFormatter, type LineListener } from './format.ts';
 import type { LogName } from './rotation.ts';
 import { serialNumber } from './serial.ts';
 import type { EventBatch } from './sink.ts';
+import { type PreparedSyslog, prepareSyslog, Syslog } from './syslog.ts';
 
 export interface LedgerOptions {
   /** `data/logs`. Made where it does not exist. */
@@ -31,6 +34,14 @@ export interface LedgerStatus {
     readonly lost: number;
     readonly failure: string | null;
   }[];
+  readonly collectors: readonly CollectorStatus[];
+}
+
+/** A snapshot compiled for the ledger; nothing has changed yet. */
+export interface PreparedLedger {
+  /** Puts it into force; does not fail. */
+  activate(): void;
+  abandon(): void;
 }
 
 const tickEvery = 30_000;
@@ -43,7 +54,8 @@ export class Ledger {
   readonly #ports = new Set<MessagePort>();
   readonly #own: [EventDefinition, readonly Value[]][] = [];
   readonly #timer: NodeJS.Timeout;
-  #listener: LineListener | null = null;
+  readonly #syslog: Syslog;
+  readonly #listener: LineListener = (log, level, time, text) => this.#syslog.line(log, level, time, text);
   #events = 0;
   #stopping: Promise<void> | null = null;
 
@@ -54,6 +66,8 @@ export class Ledger {
     this.#files.set('mail', this.#open('mail', snapshot));
     this.#files.set('system', this.#open('system', snapshot));
     if (snapshot.logs.json) this.#files.set('json', this.#open('json', snapshot));
+    const { syslogDirectory = join(dirname(options.directory), 'syslog') } = options;
+    this.#syslog = new Syslog({ directory: syslogDirectory, log: this.log }, prepareSyslog(snapshot));
     this.#timer = setInterval(() => this.#tick(), tickEvery);
     this.#timer.unref();
   }
@@ -74,16 +88,32 @@ export class Ledger {
     port.on('close', () => this.#ports.delete(port));
   }
 
-  /** Throws `io` where the JSON log was turned on and cannot be opened; nothing has changed then. */
+  /** Throws where the JSON log cannot be opened (`io`) or a collector's authority is no certificate (`bad-certificate`). */
+  prepare(snapshot: Snapshot): PreparedLedger {
+    const syslog = prepareSyslog(snapshot);
+    const json = snapshot.logs.json && !this.#files.has('json') ? this.#open('json', snapshot) : null;
+    return {
+      activate: () => this.#activate(snapshot, json, syslog),
+      abandon: () => void json?.stop(),
+    };
+  }
+
+  /** `prepare` and `activate` in one. */
   apply(snapshot: Snapshot): void {
+    this.prepare(snapshot).activate();
+  }
+
+  #activate(snapshot: Snapshot, opened: LogFile | null, syslog: PreparedSyslog): void {
     const json = this.#files.get('json');
-    if (snapshot.logs.json && json === undefined) this.#files.set('json', this.#open('json', snapshot));
+    if (opened !== null && json === undefined) this.#files.set('json', opened);
+    else void opened?.stop();
     if (!snapshot.logs.json && json !== undefined) {
       this.#files.delete('json');
       void json.stop();
     }
     for (const file of this.#files.values()) file.apply(snapshot.logs);
     this.#formatter.apply(snapshot.privacy, snapshot.logs.json);
+    this.#syslog.activate(syslog);
   }
 
   /** SIGHUP: opens the files again, which something else may have renamed. */
@@ -93,7 +123,7 @@ export class Ledger {
 
   status(): LedgerStatus {
     const logs = [...this.#files].map(([name, { size, lost, failure }]) => ({ name, size, lost, failure }));
-    return { events: this.#events, logs };
+    return { events: this.#events, logs, collectors: this.#syslog.status() };
   }
 
   /** Takes what still waits in the channels, writes it and ends the files. */
@@ -111,6 +141,9 @@ export class Ledger {
       port.close();
     }
     this.#recordOwn();
+    await this.#syslog.stop();
+    // What ending the collectors had to say.
+    this.#recordOwn();
     const files = [...this.#files];
     await Promise.all(files.map(([, file]) => file.stop()));
     for (const [name, file] of files) {
@@ -120,7 +153,7 @@ export class Ledger {
 
   #write(batch: EventBatch): void {
     const out: FormattedBatch = { mail: '', mailLines: 0, json: '', system: '', systemLines: 0 };
-    if (!this.#formatter.format(batch, out, this.#listener)) {
+    if (!this.#formatter.format(batch, out, this.#syslog.idle ? null : this.#listener)) {
       this.log.record(systemWarning, 'The event log lost part of a message between two threads');
     }
     this.#events += out.mailLines + out.systemLines;
