@@ -1,7 +1,7 @@
 // The program's entry: commands → functions. Exit status 0, 1 (failed) or 2 (wrong use).
 import { parseArgs } from 'node:util';
 import { messageOf, PosternError } from './errors.ts';
-import { version } from './version.ts';
+import { versionLine } from './version.ts';
 
 interface Command {
   readonly summary: string;
@@ -101,9 +101,7 @@ ${dataHelp}`,
     usage: 'version',
     help: '  --help       this text',
     run: async () => {
-      process.stdout.write(
-        `Postern ${version} (Node.js ${process.versions.node}, OpenSSL ${process.versions.openssl})\n`,
-      );
+      process.stdout.write(`${versionLine}\n`);
       return 0;
     },
   },

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
-
-const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+import manifest from '../package.json' with { type: 'json' };
 
 /** The program's version, from package.json. */
-export const version: string =
-  typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+export const version: string = manifest.version;
+
+/** `Postern 0.1.0 (Node.js 26.10.0, OpenSSL 3.5.8)`. */
+export const versionLine = `Postern ${version} (Node.js ${process.versions.node}, OpenSSL ${process.versions.openssl})`;

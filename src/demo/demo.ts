@@ -106,7 +106,7 @@ async function arrived(count: () => number, expected: number): Promise<boolean> 
 
 async function printLog(directory: string, say: (text: string) => void, signal: AbortSignal): Promise<void> {
   try {
-    for await (const line of tailLog(directory, 'mail', { fromStart: true }, signal)) say(line);
+    for await (const line of tailLog(directory, 'mail', { fromStart: true, interval: 50 }, signal)) say(line);
   } catch (error) {
     if (!signal.aborted) say(`the mail log cannot be read: ${messageOf(error)}`);
   }

@@ -1,11 +1,12 @@
 import net from 'node:net';
+import type { Snapshot } from '../config/snapshot.ts';
 import { PosternError } from '../errors.ts';
 
 /**
  * Tests that an address is free with a plain bind. The mail workers bind with `reusePort`, under which a second program
  * would share the port in silence (measured). Throws `in-use` or `bad-configuration`.
  */
-export async function probeAddress(address: string, port: number, what: string): Promise<void> {
+async function probeAddress(address: string, port: number, what: string): Promise<void> {
   const server = net.createServer();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
@@ -52,4 +53,15 @@ export async function freePort(): Promise<number> {
   const address = server.address();
   await new Promise<void>((done) => server.close(() => done()));
   return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/**
+ * Tests the addresses of a snapshot's listeners, except on ports where `running` listens already (there another address of
+ * ours may be what a plain bind meets). Throws as `probeAddress`.
+ */
+export async function probeNewListeners(snapshot: Snapshot, running: Snapshot | null): Promise<void> {
+  const ours = new Set(running?.listeners.map(({ port }) => port));
+  for (const { name, address, port } of snapshot.listeners) {
+    if (!ours.has(port)) await probeAddress(address, port, `listener "${name}"`);
+  }
 }

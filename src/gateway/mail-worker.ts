@@ -21,6 +21,19 @@ import { Listeners } from './listeners.ts';
 import type { ThreadData } from './protocol.ts';
 import type { PreparedSnapshot, ThreadBody } from './thread.ts';
 
+/** What a mail worker says of itself; counters since its start, recipients in the last three. */
+export interface MailWorkerStatus {
+  readonly incoming: number;
+  readonly incomingTotal: number;
+  readonly outgoing: number;
+  readonly outgoingTotal: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly delivered: number;
+  readonly deferred: number;
+  readonly bounced: number;
+}
+
 /** Key of the counter that all incoming connections share. */
 const incomingKey = 'in';
 
@@ -35,7 +48,7 @@ export class MailWorker implements ThreadBody {
   #full = false;
   /** Destination keys of domains under the present routes; bounded, emptied by each commit. */
   #destinations = new Map<string, string>();
-  readonly #counts = { accepted: 0, refused: 0, incoming: 0 };
+  readonly #counts = { accepted: 0, refused: 0, incoming: 0, incomingTotal: 0 };
 
   constructor(data: ThreadData) {
     if (data.ledger === undefined || data.spool === undefined) {
@@ -95,6 +108,7 @@ export class MailWorker implements ThreadBody {
           return 'client';
         }
         this.#counts.incoming++;
+        this.#counts.incomingTotal++;
         return 'ok';
       },
       leave: (client) => {
@@ -136,7 +150,7 @@ export class MailWorker implements ThreadBody {
 
   query(name: string): unknown {
     if (name === 'status') {
-      return { ...this.#counts, delivery: this.#delivery.status() };
+      return { ...this.#counts, ...this.#delivery.status() } satisfies MailWorkerStatus;
     }
     throw new PosternError('not-found', `a mail worker has no query "${name}"`);
   }

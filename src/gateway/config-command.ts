@@ -1,0 +1,165 @@
+// `postern config`: reads the committed revisions from the data directory; an import goes through the shell of the running
+// gateway, or straight into the directory of a stopped one.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { runShell } from '../admin/shell/client.ts';
+import { differenceLines } from '../config/difference.ts';
+import { RevisionFiles, type RevisionInfo } from '../config/revisions.ts';
+import type { ConfigApply } from '../config/store.ts';
+import { ConfigStore } from '../config/store.ts';
+import { printConfig } from '../config/yaml.ts';
+import { PosternError } from '../errors.ts';
+import { type DirectoryLock, lockDirectory } from './lock.ts';
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+
+/** Resolves with the exit status. Throws PosternError; `bad-usage` where the words are wrong. */
+export async function runConfig(dataDirectory: string, words: readonly string[]): Promise<number> {
+  const [verb, ...rest] = words;
+  switch (verb) {
+    case 'export':
+      expect(rest, 0, 0);
+      return exportConfig(await revisions(dataDirectory));
+    case 'history':
+      expect(rest, 0, 0);
+      return listHistory(await revisions(dataDirectory));
+    case 'diff':
+      expect(rest, 0, 2);
+      return showDifference(await revisions(dataDirectory), rest);
+    case 'import':
+      expect(rest, 1, 1);
+      return importConfig(dataDirectory, rest[0] ?? '');
+    default:
+      throw new PosternError(
+        'bad-usage',
+        verb === undefined ? 'what shall be done is missing' : `unknown word "${verb}"`,
+        {
+          remedy: 'usage: postern config export|import FILE|diff [A B]|history [--data DIR]',
+        },
+      );
+  }
+}
+
+function expect(words: readonly string[], least: number, most: number): void {
+  if (words.length >= least && words.length <= most) return;
+  throw new PosternError(
+    'bad-usage',
+    words.length < least ? 'a word is missing' : `too many words: ${words.join(' ')}`,
+    {
+      remedy: 'usage: postern config export|import FILE|diff [A B]|history [--data DIR]',
+    },
+  );
+}
+
+/** Revisions are written once and never changed: reading needs no lock. */
+async function revisions(dataDirectory: string): Promise<RevisionFiles> {
+  const directory = join(dataDirectory, 'config', 'revisions');
+  if (!existsSync(directory)) {
+    throw new PosternError('not-found', `${dataDirectory} holds no configuration`, {
+      remedy: 'name the right directory with --data, or make one with "postern serve" or "postern config import"',
+    });
+  }
+  const files = await RevisionFiles.open(directory, Number.MAX_SAFE_INTEGER);
+  for (const warning of files.warnings) process.stderr.write(`postern config: ${warning}\n`);
+  return files;
+}
+
+async function exportConfig(files: RevisionFiles): Promise<number> {
+  const newest = await files.newest();
+  if (newest === null) throw new PosternError('io', 'no revision can be read');
+  const { info, config } = newest;
+  process.stdout.write(printConfig(config, { heading: `Postern configuration: ${describe(info)}` }));
+  return 0;
+}
+
+function listHistory(files: RevisionFiles): number {
+  for (const info of files.history()) say(describe(info));
+  return 0;
+}
+
+function describe(info: RevisionInfo): string {
+  const comment = info.comment === '' ? '' : `: ${info.comment}`;
+  return `revision ${info.number}, ${new Date(info.time).toISOString()}, by ${info.user}${comment}`;
+}
+
+async function showDifference(files: RevisionFiles, words: readonly string[]): Promise<number> {
+  const history = files.history();
+  const [newest, before] = history;
+  const number = (word: string | undefined, otherwise: number | undefined) => {
+    if (word === undefined) return otherwise;
+    if (/^[1-9]\d{0,14}$/.test(word)) return Number(word);
+    throw new PosternError('bad-usage', `"${word}" is not the number of a revision`, {
+      remedy: '"postern config history" lists them',
+    });
+  };
+  if (words.length === 1) {
+    throw new PosternError('bad-usage', 'two revisions are needed', { remedy: 'usage: postern config diff [A B]' });
+  }
+  const from = number(words[0], before?.number);
+  const to = number(words[1], newest?.number);
+  if (from === undefined || to === undefined) {
+    say('There is only one revision.');
+    return 0;
+  }
+  const lines = differenceLines(await files.read(from), await files.read(to));
+  say(lines.length === 0 ? 'No difference.' : lines.join('\n'));
+  return 0;
+}
+
+async function importConfig(dataDirectory: string, file: string): Promise<number> {
+  if (!existsSync(file)) throw new PosternError('not-found', `there is no file ${file}`);
+  const text = readFileSync(file, 'utf8');
+  const lock = tryLock(dataDirectory);
+  if (lock === null) return importIntoRunning(dataDirectory, file, text);
+  try {
+    return await importIntoStopped(dataDirectory, file, text);
+  } finally {
+    lock.release();
+  }
+}
+
+function tryLock(dataDirectory: string): DirectoryLock | null {
+  try {
+    return lockDirectory(dataDirectory);
+  } catch (error) {
+    if (error instanceof PosternError && error.code === 'in-use') return null;
+    throw error;
+  }
+}
+
+/** Nothing runs under it: there is nothing to prepare. */
+const nobody: ConfigApply = {
+  prepare: async () => undefined,
+  activate: async () => undefined,
+  abandon: async () => undefined,
+};
+
+async function importIntoStopped(dataDirectory: string, file: string, text: string): Promise<number> {
+  const isNew = !existsSync(join(dataDirectory, 'config'));
+  const store = await ConfigStore.open(dataDirectory, isNew ? { initial: text, source: file } : {});
+  let { changes } = store;
+  if (!isNew) {
+    const imported = await store.importText('admin', text, file);
+    changes = [...imported.changes];
+    if (imported.pending.length === 0) {
+      say('Nothing would change.');
+      return 0;
+    }
+    await store.commit('admin', `import of ${file}`, nobody);
+  }
+  for (const change of changes) say(change);
+  for (const warning of store.warnings) process.stderr.write(`postern config: ${warning}\n`);
+  say(`Changes committed: revision ${store.committed().number}.`);
+  return 0;
+}
+
+async function importIntoRunning(dataDirectory: string, file: string, text: string): Promise<number> {
+  const lines = ['loadconfig', '1', ...text.split(/\r?\n/), '.', 'commit', `import of ${file}`, 'Y'];
+  return runShell({
+    dataDirectory,
+    input: Readable.from([`${lines.join('\n')}\n`]),
+    output: process.stdout,
+    errorOutput: process.stderr,
+  });
+}

@@ -1,0 +1,148 @@
+// What the administrator's commands see of the program.
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type {
+  AdminHost,
+  AdminQueue,
+  CollectorStatus,
+  CommitResult,
+  GatewayStatus,
+  ThreadStatus,
+} from '../admin/host.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import type { ConfigApply, ConfigStore } from '../config/store.ts';
+import { commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
+import type { SpoolQueries } from '../spool/protocol.ts';
+import { versionLine } from '../version.ts';
+import { probeNewListeners } from './binding.ts';
+import type { MailWorkerStatus } from './mail-worker.ts';
+import type { ThreadHandle } from './thread-handle.ts';
+import type { ThreadPool } from './thread-pool.ts';
+
+/** A thread that does not say how it is within this (ms) is shown as silent. */
+const statusTimeout = 2_000;
+
+export interface ControlHostOptions {
+  readonly dataDirectory: string;
+  readonly store: ConfigStore;
+  readonly pool: ThreadPool;
+  readonly log: EventSink;
+}
+
+export class ControlHost implements AdminHost {
+  readonly config: ConfigStore;
+  readonly log: EventSink;
+  readonly logDirectory: string;
+  readonly queue: AdminQueue;
+  readonly #pool: ThreadPool;
+  readonly dataDirectory: string;
+  readonly #started = Date.now();
+  readonly #apply: ConfigApply;
+
+  constructor({ dataDirectory, store, pool, log }: ControlHostOptions) {
+    this.config = store;
+    this.log = log;
+    this.logDirectory = join(dataDirectory, 'logs');
+    this.#pool = pool;
+    this.dataDirectory = dataDirectory;
+    this.queue = remoteQueue(pool);
+    this.#apply = {
+      prepare: async (snapshot: Snapshot) => {
+        await probeNewListeners(snapshot, store.current());
+        await pool.prepare(snapshot);
+      },
+      activate: (revision) => pool.activate(revision),
+      abandon: (revision) => pool.abandon(revision),
+    };
+  }
+
+  hostname(): string {
+    return this.config.committed().config.hostname;
+  }
+
+  version(): string {
+    return versionLine;
+  }
+
+  async commit(user: string, comment: string, keep: boolean): Promise<CommitResult> {
+    const committed = await this.config.commit(user, comment, this.#apply, { saveForRollback: keep });
+    this.log.record(commitChanges, process.pid, user, comment);
+    if (committed.problem !== null) this.log.record(systemWarning, committed.problem);
+    return { time: new Date(committed.time), revision: committed.number };
+  }
+
+  /** Takes over certificate, recipient and authority files that have changed. Throws where the new ones are wrong. */
+  async reloadFiles(): Promise<void> {
+    const changed = await this.config.reload(this.#apply);
+    if (changed) this.log.record(systemNotice, 'changed files (certificates, recipients, authorities) were taken over');
+  }
+
+  async status(): Promise<GatewayStatus> {
+    const { mail } = this.#pool;
+    const { revision } = this.config.current();
+    const [workers, queue, ledger, disk] = await Promise.all([
+      Promise.all(mail.map((thread) => ask<MailWorkerStatus>(thread))),
+      ask<ReturnType<SpoolQueries['status']>>(this.#pool.spool),
+      ask<{ collectors?: readonly CollectorStatus[] }>(this.#pool.ledger),
+      statfs(this.dataDirectory),
+    ]);
+    const sum = (pick: (status: MailWorkerStatus) => number) =>
+      workers.reduce((total, worker) => total + (worker === null ? 0 : pick(worker)), 0);
+    const state = (thread: ThreadHandle, answer: unknown): ThreadStatus => ({
+      role: thread.role,
+      index: thread.index,
+      revision: thread.revision,
+      state: answer === null ? 'silent' : 'running',
+    });
+    const { user, system } = process.cpuUsage();
+    return {
+      started: this.#started,
+      revision,
+      threads: [
+        ...mail.map((thread, index) => state(thread, workers[index] ?? null)),
+        state(this.#pool.spool, queue),
+        state(this.#pool.ledger, ledger),
+      ],
+      connections: {
+        incoming: sum((worker) => worker.incoming),
+        outgoing: sum((worker) => worker.outgoing),
+        incomingTotal: sum((worker) => worker.incomingTotal),
+        outgoingTotal: sum((worker) => worker.outgoingTotal),
+      },
+      counters: {
+        accepted: sum((worker) => worker.accepted),
+        refused: sum((worker) => worker.refused),
+        delivered: sum((worker) => worker.delivered),
+        deferred: sum((worker) => worker.deferred),
+        bounced: sum((worker) => worker.bounced),
+      },
+      queue: queue ?? { messages: 0, jobs: 0, held: 0, bytesFree: 0, full: false, oldest: null },
+      disk: { free: disk.bavail * disk.bsize, total: disk.blocks * disk.bsize },
+      cpu: (user + system) / 1e6,
+      memory: process.memoryUsage.rss(),
+      collectors: ledger?.collectors ?? [],
+    };
+  }
+}
+
+async function ask<T>(thread: ThreadHandle): Promise<T | null> {
+  try {
+    return (await thread.query('status', [], statusTimeout)) as T;
+  } catch {
+    return null; // shown as silent
+  }
+}
+
+function remoteQueue(pool: ThreadPool): AdminQueue {
+  const ask = (name: keyof SpoolQueries) =>
+    ((...args: readonly unknown[]) => pool.spool.query(name, args)) as AdminQueue[typeof name];
+  return {
+    list: ask('list'),
+    destinations: ask('destinations'),
+    status: ask('status'),
+    deliverNow: ask('deliverNow'),
+    delete: ask('delete'),
+    hold: ask('hold'),
+    release: ask('release'),
+  } as AdminQueue;
+}

@@ -1,0 +1,150 @@
+// The gateway as one program: data directory, configuration, threads, shell. What the main thread does, and its life cycle.
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startShellServer } from '../admin/shell/server.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import { ConfigStore } from '../config/store.ts';
+import { messageOf } from '../errors.ts';
+import { systemCritical, systemNotice, systemWarning } from '../ledger/events.ts';
+import { createEventSink, type LedgerSink } from '../ledger/sink.ts';
+import { versionLine } from '../version.ts';
+import { probeNewListeners } from './binding.ts';
+import { ControlHost } from './control-host.ts';
+import { lockDirectory } from './lock.ts';
+import { ThreadPool } from './thread-pool.ts';
+
+export interface GatewayOptions {
+  readonly dataDirectory: string;
+  /** YAML of a new data directory; one that has a configuration keeps it. */
+  readonly initial?: string;
+  /** Mail workers; default: one a core. */
+  readonly workers?: number;
+  /** A thread cannot be kept alive: the program must end. */
+  readonly onFatal?: (reason: string) => void;
+}
+
+/** How often certificate, recipient and authority files are looked at for changes, in ms. */
+const fileWatchInterval = 10_000;
+
+export class Gateway {
+  readonly #store: ConfigStore;
+  readonly #pool: ThreadPool;
+  readonly #log: LedgerSink;
+  readonly #undo: readonly (() => Promise<void> | void)[];
+  readonly #watching = new AbortController();
+  #stopped: Promise<void> | null = null;
+
+  /**
+   * Starts everything: locks the directory, opens the configuration, tests the addresses, starts the threads, opens the
+   * shell. Rejects with PosternError where any of it fails; nothing is left running then.
+   */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const { dataDirectory } = options;
+    const undo: (() => Promise<void> | void)[] = [];
+    try {
+      const lock = lockDirectory(dataDirectory);
+      undo.push(() => lock.release());
+      const store = await ConfigStore.open(
+        dataDirectory,
+        options.initial === undefined ? {} : { initial: options.initial },
+      );
+      const snapshot = await store.snapshot();
+      await probeNewListeners(snapshot, null);
+
+      let gateway: Gateway | null = null;
+      const pool = new ThreadPool({
+        dataDirectory,
+        workers: options.workers ?? availableParallelism(),
+        committed: () => store.current(),
+        warn: (text) => gateway?.warn(text),
+        fatal: (reason) => gateway?.fail(reason, options.onFatal),
+      });
+      undo.push(() => pool.stop(snapshot.timeouts.shutdown));
+      await pool.start();
+      gateway = new Gateway(store, pool, undo);
+      return await gateway.#open(dataDirectory, undo);
+    } catch (error) {
+      await unwind(undo);
+      throw error;
+    }
+  }
+
+  private constructor(store: ConfigStore, pool: ThreadPool, undo: readonly (() => Promise<void> | void)[]) {
+    this.#store = store;
+    this.#pool = pool;
+    this.#undo = undo;
+    this.#log = createEventSink(pool.ledgerPort('control'));
+  }
+
+  /** The snapshot in force. */
+  get snapshot(): Snapshot {
+    return this.#store.current();
+  }
+
+  warn(text: string): void {
+    this.#log.record(systemWarning, text);
+  }
+
+  fail(reason: string, onFatal: ((reason: string) => void) | undefined): void {
+    this.#log.record(systemCritical, reason);
+    this.#log.flush();
+    onFatal?.(reason);
+  }
+
+  reopenLogs(): void {
+    this.#pool.reopenLogs();
+  }
+
+  /** Ends within `timeouts.shutdown`; may be called again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#end();
+    return this.#stopped;
+  }
+
+  async #open(dataDirectory: string, undo: (() => Promise<void> | void)[]): Promise<Gateway> {
+    const host = new ControlHost({
+      dataDirectory,
+      store: this.#store,
+      pool: this.#pool,
+      log: this.#log,
+    });
+    const shell = await startShellServer({ dataDirectory, host });
+    undo.push(() => shell.close());
+    for (const warning of this.#store.warnings) this.warn(warning);
+    this.#log.record(systemNotice, `${versionLine} started with revision ${this.snapshot.revision}`);
+    this.#watch(host).catch((error) => this.warn(`files are no longer watched: ${messageOf(error)}`));
+    return this;
+  }
+
+  /** Certificates are renewed by replacing their files; no restart and no commit is needed. */
+  async #watch(host: ControlHost): Promise<void> {
+    const { signal } = this.#watching;
+    while (!signal.aborted) {
+      await sleep(fileWatchInterval, undefined, { signal, ref: false }).catch(() => undefined); // the end of the program
+      if (signal.aborted) return;
+      try {
+        await host.reloadFiles();
+      } catch (error) {
+        this.warn(`changed files were not taken over: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#watching.abort();
+    this.#log.record(systemNotice, 'stopping');
+    this.#log.flush();
+    await unwind(this.#undo);
+  }
+}
+
+/** Undoes in reverse order; each step gets its turn whatever became of the others. */
+async function unwind(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
+  for (const step of steps.toReversed()) {
+    try {
+      await step();
+    } catch {
+      // what could not be ended ends with the process; the first failure is what the caller hears
+    }
+  }
+}

@@ -1,0 +1,65 @@
+// `postern serve`: the gateway in the foreground, with its signals.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, PosternError } from '../errors.ts';
+import { tailLog } from '../ledger/follow.ts';
+import { versionLine } from '../version.ts';
+import { Gateway } from './gateway.ts';
+
+export interface ServeOptions {
+  readonly dataDirectory: string;
+  readonly configFile?: string;
+  readonly workers?: number;
+  /** Mail log and system log on standard output as well. */
+  readonly printLogs: boolean;
+}
+
+/** Resolves with the exit status once the gateway has ended. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const { dataDirectory, configFile } = options;
+  const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+  const initial = configFile === undefined ? undefined : readConfiguration(configFile);
+  const gateway = await Gateway.start({
+    dataDirectory,
+    ...(initial === undefined ? {} : { initial }),
+    ...(options.workers === undefined ? {} : { workers: options.workers }),
+    onFatal: (reason) => {
+      process.stderr.write(`postern: ${reason}\n`);
+      end(1);
+    },
+  });
+  process.on('SIGTERM', () => end(0));
+  process.on('SIGINT', () => end(0));
+  process.on('SIGHUP', () => gateway.reopenLogs());
+  const printing = new AbortController();
+  const printed = options.printLogs ? printLogs(join(dataDirectory, 'logs'), printing.signal) : Promise.resolve();
+
+  const { listeners } = gateway.snapshot;
+  const where = listeners.map(({ name, address, port }) => `${address} port ${port} (${name})`).join(', ');
+  process.stdout.write(
+    `${versionLine} is ready: mail in on ${where === '' ? 'no listener (shell: listenerconfig)' : where}; data in ${dataDirectory}\n`,
+  );
+  const status = await ended;
+  await gateway.stop();
+  printing.abort();
+  await printed;
+  return status;
+}
+
+function readConfiguration(file: string): string {
+  if (!existsSync(file)) {
+    throw new PosternError('bad-configuration', `there is no configuration file ${file}`, {
+      remedy: 'docs/configuration.md shows what belongs into one',
+    });
+  }
+  return readFileSync(file, 'utf8');
+}
+
+async function printLogs(directory: string, signal: AbortSignal): Promise<void> {
+  const follow = async (name: 'mail' | 'system') => {
+    for await (const line of tailLog(directory, name, { lines: 0 }, signal)) process.stdout.write(`${line}\n`);
+  };
+  await Promise.all([follow('mail'), follow('system')]).catch((error) => {
+    if (!signal.aborted) process.stderr.write(`postern: the logs cannot be printed: ${messageOf(error)}\n`);
+  });
+}
