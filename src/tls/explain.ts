@@ -10,7 +10,8 @@ import { displayName, type TlsVersion, tlsVersions, versionList, wireVersion, wi
 export type FailureCause =
   | { readonly kind: 'openssl'; readonly reason: string }
   | { readonly kind: 'no-tls'; readonly first: Uint8Array }
-  | { readonly kind: 'closed' | 'timeout' };
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'timeout' };
 
 /** Our side of the failed handshake. */
 export interface OurSide {
