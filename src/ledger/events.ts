@@ -16,7 +16,7 @@ export interface EventDefinition<V extends readonly Value[] = readonly Value[]> 
   readonly text: (...values: V) => string;
 }
 
-/** Where a thread says what happened. Never waits and never throws. `now` (ms since the epoch) defaults to the present. */
+/** Where a thread says what happened. Never waits and never throws. */
 export interface EventSink {
   record<V extends readonly Value[]>(event: EventDefinition<V>, ...values: V): void;
 }
@@ -347,6 +347,31 @@ export const commitChanges = define<[pid: number, user: string, comment: string]
   'system.commit',
   ['pid', 'user', 'comment'],
   (pid, user, comment) => `PID ${pid}: User ${user} commit changes: ${comment}`,
+);
+/** The web server: `client` is `address:port`, `detail` as in `incomingTlsFailed`. */
+export const guiTlsError = define<[client: string, detail: string]>(
+  'system',
+  'Warning',
+  'gui.tlsError',
+  ['client', 'detail'],
+  (client, detail) => `SSL error with client ${client} - ${detail}`,
+);
+/** `connection`: an HTTPS connection, a CLI connection. */
+export const logon = define<[user: string, address: string, privilege: string, connection: string]>(
+  'system',
+  'Info',
+  'system.logon',
+  ['user', 'address', 'privilege', 'connection'],
+  (user, address, privilege, connection) =>
+    `The user ${user} successfully logged on from ${address} with privilege ${privilege} using ${connection}.`,
+);
+export const logonFailed = define<[user: string, address: string, connection: string]>(
+  'system',
+  'Info',
+  'system.logonFailed',
+  ['user', 'address', 'connection'],
+  (user, address, connection) =>
+    `An authentication attempt by the user ${user} from ${address} failed using ${connection}.`,
 );
 export const systemNotice = define<[text: string]>('system', 'Info', 'system.notice', ['text'], (text) => text);
 export const systemWarning = define<[text: string]>('system', 'Warning', 'system.warning', ['text'], (text) => text);
