@@ -14,7 +14,6 @@ export interface GrepOptions {
   readonly closed?: boolean;
   /** Lines at most. */
   readonly limit?: number;
-  readonly signal?: AbortSignal;
   /** ms that one line may take before the pattern is given up; default 1000. */
   readonly lineTimeout?: number;
 }
@@ -24,15 +23,16 @@ const watchInterval = 50;
 
 /**
  * Lines of a log that match, oldest first. Throws `bad-usage` for a pattern that is no regular expression, and for one that
- * takes for ever on some line (the search runs in a thread of its own, which is ended then).
+ * takes for ever on some line (the search runs in a thread of its own, which is ended then). Ends quietly when aborted.
  */
 export async function* grepLog(
   directory: string,
   log: LogName,
   pattern: string,
   options: GrepOptions = {},
+  signal?: AbortSignal,
 ): AsyncGenerator<string, void, void> {
-  const { signal, limit = Number.POSITIVE_INFINITY, lineTimeout = 1000 } = options;
+  const { limit = Number.POSITIVE_INFINITY, lineTimeout = 1000 } = options;
   const progress = new SharedArrayBuffer(8);
   const data: SearchData = {
     directory,

@@ -12,13 +12,6 @@ export const logNames = {
 
 export type LogName = keyof typeof logNames;
 
-/** The logs as an administrator knows them: the names that `tail` and `grep` offer, and the tags in syslog. */
-export const subscriptions: Readonly<Record<string, LogName>> = {
-  mail_logs: 'mail',
-  system_logs: 'system',
-  mail_json: 'json',
-};
-
 /** `mail.@20260317T182437.s`: the local time at which the file was begun; `.json` at the end for the JSON log. */
 function closedPattern(log: LogName): RegExp {
   return new RegExp(`^${stem(log)}\\.@(${stampPattern})\\${logNames[log].closed}$`);
