@@ -1,0 +1,120 @@
+// delivernow, delete, hold, release: what an administrator does to messages in the queue.
+import type { AdminHost, QueueFilter } from '../host.ts';
+import type { Command, CommandContext } from './command.ts';
+import { askChoice, askValue, askYesNo } from './question.ts';
+import { askFilter, checkDestination, checkMid } from './queue.ts';
+import { formatCount } from './time.ts';
+
+type Action = 'delete' | 'hold' | 'release';
+
+/** `all messages`, `message 12`, `all messages to "example.com"`, `all messages from "a@example.com"`. */
+export function describeFilter(filter: QueueFilter): string {
+  if (filter.mid !== undefined) return `message ${filter.mid}`;
+  const parts: string[] = [];
+  if (filter.destination !== undefined) parts.push(`being delivered to "${filter.destination}"`);
+  if (filter.sender !== undefined) parts.push(`from "${filter.sender === '' ? '<>' : filter.sender}"`);
+  if (filter.recipient !== undefined) parts.push(`for "${filter.recipient}"`);
+  return ['all messages', ...parts].join(' ');
+}
+
+const deliveries = (count: number): string => `${formatCount(count)} ${count === 1 ? 'delivery' : 'deliveries'}`;
+
+/** Words that the question does not need: `delete 12` is `delete 4 12 `. */
+async function filterOf(context: CommandContext, action: Action): Promise<QueueFilter> {
+  const { dialogue, words } = context;
+  const [first, ...rest] = words;
+  if (first !== undefined && rest.length === 0) {
+    const mid = checkMid(first);
+    if (mid.ok) return { mid: mid.value };
+    if (/^all$/i.test(first)) return {};
+    return first.includes('@') || first === '<>'
+      ? { recipient: first.toLowerCase() }
+      : { destination: first.toLowerCase() };
+  }
+  return askFilter(dialogue, `Please select how you would like to ${action} messages:`, action, 0);
+}
+
+async function act(context: CommandContext, action: Action, done: string): Promise<void> {
+  const { host, dialogue, user, words } = context;
+  const yes = words.at(-1)?.toLowerCase() === '-y';
+  const filter = await filterOf({ ...context, words: yes ? words.slice(0, -1) : words }, action);
+  if (!yes) {
+    const question = `\nAre you sure you want to ${action} ${describeFilter(filter)}?`;
+    if (!(await askYesNo(dialogue, question, action === 'release'))) return;
+  }
+  const count = await change(host, action, filter, user);
+  dialogue.print(`\n${deliveries(count)} ${done}.`);
+}
+
+function change(host: AdminHost, action: Action, filter: QueueFilter, user: string): Promise<number> {
+  switch (action) {
+    case 'delete':
+      return host.queue.delete(filter, user);
+    case 'hold':
+      return host.queue.hold(filter, user);
+    case 'release':
+      return host.queue.release(filter, user);
+  }
+}
+
+const words = '[MID | HOST | ADDRESS | ALL] [-y]';
+const about = `A word behind the command names the messages: a message ID, a recipient host, a recipient address, or ALL; without one
+it asks. It asks for a confirmation unless there is -y.`;
+
+export const deleteMessages: Command = {
+  name: 'delete',
+  aliases: ['deleterecipients'],
+  group: 'Queue',
+  summary: 'remove messages from the queue, without a bounce',
+  usage: `delete ${words}`,
+  help: `${about} What is deleted is gone; nobody is told. The mail log says who deleted it. An attempt that is under way goes on.`,
+  words: 'own',
+  complete: ['ALL'],
+  run: (context) => act(context, 'delete', 'deleted'),
+};
+
+export const hold: Command = {
+  name: 'hold',
+  group: 'Queue',
+  summary: 'keep messages in the queue without trying to deliver them',
+  usage: `hold ${words}`,
+  help: `${about} A held message does not age out; "release" lets it go.`,
+  words: 'own',
+  complete: ['ALL'],
+  run: (context) => act(context, 'hold', 'on hold'),
+};
+
+export const release: Command = {
+  name: 'release',
+  group: 'Queue',
+  summary: 'let held messages go',
+  usage: `release ${words}`,
+  help: `${about} What is released is due at once.`,
+  words: 'own',
+  complete: ['ALL'],
+  run: (context) => act(context, 'release', 'released'),
+};
+
+export const delivernow: Command = {
+  name: 'delivernow',
+  aliases: ['deliver now', 'deliverynow'],
+  group: 'Queue',
+  summary: 'try the messages that wait for their next attempt at once',
+  usage: 'delivernow [1 HOST | 2 MID | 3]',
+  help: 'Makes the messages due now. A destination that is down is tried again as well. Held messages stay on hold.',
+  words: 'answers',
+  run: async ({ host, dialogue }) => {
+    const heading = '\nPlease choose an option for scheduling immediate delivery.';
+    const way = await askChoice(dialogue, heading, ['By recipient host', 'By message ID', 'All messages'], 2);
+    let filter: QueueFilter = {};
+    if (way === 0) {
+      const text = '\nPlease enter the recipient host to deliver to.';
+      filter = { destination: await askValue(dialogue, { text }, checkDestination) };
+    } else if (way === 1) {
+      const text = '\nPlease enter the ID (MID) of the message to deliver.';
+      filter = { mid: await askValue(dialogue, { text }, checkMid) };
+    }
+    const count = await host.queue.deliverNow(filter);
+    dialogue.print(`\nScheduling ${deliveries(count)} now.`);
+  },
+};
