@@ -1,6 +1,7 @@
 // Names and addresses as they are written in the configuration, and their canonical forms.
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
+import { quote } from './issue.ts';
 
 /** A parsed value, or why it is none and what would be right. */
 export type Parsed<T> =
@@ -15,7 +16,7 @@ const bad = (reason: string, remedy: string) => ({ ok: false, reason, remedy }) 
  * host name (RFC 1123 2.1); an underscore passes, because real destinations have one in their names.
  */
 export function parseDomain(text: string): Parsed<string> {
-  const what = `"${text}" is not a domain`;
+  const what = `${quote(text)} is not a domain`;
   if (isIP(text.replace(/^\[|\]$/g, '')) !== 0)
     return bad(`${what} but an address`, 'write a domain, such as example.com');
   if (text.endsWith('.'))
@@ -32,7 +33,7 @@ export function parseDomain(text: string): Parsed<string> {
     if (label === '') return bad(`${what}: two dots stand together, or one at its beginning`, 'remove a dot');
     if (label.length > 63) return bad(`${what}: a part of it is longer than 63 characters`, 'shorten it');
     if (!/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/.test(label)) {
-      return bad(`${what}: "${label}" is not a part of a name`, 'use letters, digits and "-" inside');
+      return bad(`${what}: ${quote(label)} is not a part of a name`, 'use letters, digits and "-" inside');
     }
   }
   if (/(^|\.)[0-9]+$/.test(ascii))
@@ -43,7 +44,7 @@ export function parseDomain(text: string): Parsed<string> {
 /** A domain, `.domain` for everything below it, or `*`. */
 export function parseDomainPattern(text: string): Parsed<string> {
   if (text === '*') return good('*');
-  if (text.startsWith('*.')) return bad(`"${text}" is not a domain`, `write ${text.slice(1)} for its sub-domains`);
+  if (text.startsWith('*.')) return bad(`${quote(text)} is not a domain`, `write ${text.slice(1)} for its sub-domains`);
   if (!text.startsWith('.')) return parseDomain(text);
   const below = parseDomain(text.slice(1));
   return below.ok ? good(`.${below.value}`) : below;
@@ -53,7 +54,7 @@ export function parseDomainPattern(text: string): Parsed<string> {
 export function parseHostname(text: string): Parsed<string> {
   const domain = parseDomain(text);
   if (domain.ok && domain.value.includes('_')) {
-    return bad(`"${text}" is not a host name: it has an underscore`, 'use letters, digits and "-"');
+    return bad(`${quote(text)} is not a host name: it has an underscore`, 'use letters, digits and "-"');
   }
   return domain.ok ? domain : bad(domain.reason.replace(' is not a domain', ' is not a host name'), domain.remedy);
 }
@@ -62,10 +63,10 @@ export function parseHostname(text: string): Parsed<string> {
 export function parseAddress(text: string): Parsed<string> {
   if (isIP(text) !== 0) return good(text);
   const bare = text.replace(/^\[|\]$/g, '');
-  if (isIP(bare) !== 0) return bad(`"${text}" is not an address`, `write it without brackets: ${bare}`);
+  if (isIP(bare) !== 0) return bad(`${quote(text)} is not an address`, `write it without brackets: ${bare}`);
   if (text === '*') return bad('"*" is not an address', 'write 0.0.0.0 or :: for all addresses');
   if (text === 'localhost') return bad('"localhost" is not an address', 'write 127.0.0.1 or ::1');
-  return bad(`"${text}" is not an IPv4 or IPv6 address`, 'write one, such as 192.0.2.1 or 2001:db8::1');
+  return bad(`${quote(text)} is not an IPv4 or IPv6 address`, 'write one, such as 192.0.2.1 or 2001:db8::1');
 }
 
 export interface Range {
@@ -82,26 +83,32 @@ export function parseRange(text: string): Parsed<Range> {
   const address = slash < 0 ? text : text.slice(0, slash);
   const family = isIPv4(address) ? 4 : isIPv6(address) && !address.includes('%') ? 6 : null;
   if (family === null) {
-    return bad(`"${text}" is not an address or range`, 'write one, such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32');
+    return bad(
+      `${quote(text)} is not an address or range`,
+      'write one, such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32',
+    );
   }
   const width = family === 4 ? 32 : 128;
   const length = slash < 0 ? String(width) : text.slice(slash + 1);
   if (!/^(0|[1-9][0-9]{0,2})$/.test(length) || Number(length) > width) {
     return bad(
-      `"${text}" is not a range: "${length}" is not a prefix length`,
+      `${quote(text)} is not a range: ${quote(length)} is not a prefix length`,
       `write a number from 0 to ${width} behind "/"`,
     );
   }
   const prefix = Number(length);
   const bits = addressBits(address, family);
   if (family === 6 && bits >> 32n === 0xffffn) {
-    return bad(`"${text}" is an IPv4 address in IPv6 form`, 'write it as IPv4: connections are compared in that form');
+    return bad(
+      `${quote(text)} is an IPv4 address in IPv6 form`,
+      'write it as IPv4: connections are compared in that form',
+    );
   }
   const host = BigInt(width - prefix);
   const network = (bits >> host) << host;
   if (network !== bits) {
     return bad(
-      `"${text}" has bits set behind its prefix of ${prefix}`,
+      `${quote(text)} has bits set behind its prefix of ${prefix}`,
       `write ${formatAddress(network, family)}/${prefix} for the range or ${address} for the one address`,
     );
   }
@@ -167,25 +174,25 @@ const targetForms = 'write host:port, address:port or [IPv6 address]:port';
 export function parseTarget(text: string, defaultPort: number): Parsed<Target> {
   if (isIPv6(text)) {
     // A port behind it could not be told from its last part.
-    return bad(`"${text}" is an IPv6 address without brackets`, `write [${text}]:${defaultPort}`);
+    return bad(`${quote(text)} is an IPv6 address without brackets`, `write [${text}]:${defaultPort}`);
   }
   const found = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(text);
-  if (found === null) return bad(`"${text}" is not a host and port`, targetForms);
+  if (found === null) return bad(`${quote(text)} is not a host and port`, targetForms);
   const portText = found[3];
   const port = portText === undefined ? defaultPort : /^[1-9][0-9]{0,4}$/.test(portText) ? Number(portText) : 0;
   if (port < 1 || port > 65_535) {
-    return bad(`"${text}": "${portText ?? ''}" is not a port`, 'write a number from 1 to 65535 behind ":"');
+    return bad(`${quote(text)}: "${portText ?? ''}" is not a port`, 'write a number from 1 to 65535 behind ":"');
   }
   const bracketed = found[1];
   if (bracketed !== undefined) {
     if (isIP(bracketed) !== 0) return good({ host: canonicalAddress(bracketed), port });
-    return bad(`"${text}": "${bracketed}" is not an address`, 'only an address stands in brackets');
+    return bad(`${quote(text)}: ${quote(bracketed)} is not an address`, 'only an address stands in brackets');
   }
   const host = found[2] ?? '';
   if (isIPv4(host)) return good({ host: canonicalAddress(host), port });
   const name = parseDomain(host);
   if (name.ok) return good({ host: name.value, port });
-  return bad(`"${text}" is not a host and port: ${name.reason}`, targetForms);
+  return bad(`${quote(text)} is not a host and port: ${name.reason}`, targetForms);
 }
 
 /** `mx.example.com:25`, `192.0.2.1:25`, `[2001:db8::1]:25`. */
@@ -196,21 +203,23 @@ export function formatTarget(target: Target): string {
 /** An address, or a pattern with `*`; in lower case, its domain as A-labels. `@domain` only where `wholeDomains`. */
 export function parseRecipient(text: string, wholeDomains: boolean): Parsed<string> {
   const at = text.lastIndexOf('@');
-  if (at < 0) return bad(`"${text}" has no "@"`, 'write an address, such as info@example.com');
+  if (at < 0) return bad(`${quote(text)} has no "@"`, 'write an address, such as info@example.com');
   const local = text.slice(0, at);
   const domain = text.slice(at + 1);
   if (local === '' && !wholeDomains)
-    return bad(`"${text}" has nothing before its "@"`, `write *${text} for the whole domain`);
+    return bad(`${quote(text)} has nothing before its "@"`, `write *${text} for the whole domain`);
   if (local.length > 64 || /[\u0000-\u0020\u007f@]/.test(local)) {
-    return bad(`"${text}" is not an address`, 'write an address, such as info@example.com');
+    return bad(`${quote(text)} is not an address`, 'write an address, such as info@example.com');
   }
   if (domain.includes('*')) {
     if (/^[a-z0-9_.*-]+$/i.test(domain)) return good(`${local}@${domain}`.toLowerCase());
     return bad(
-      `"${text}": "${domain}" is not a domain with "*"`,
+      `${quote(text)}: ${quote(domain)} is not a domain with "*"`,
       'write A-labels (xn--...) where the domain has a "*"',
     );
   }
   const parsed = parseDomain(domain);
-  return parsed.ok ? good(`${local.toLowerCase()}@${parsed.value}`) : bad(`"${text}": ${parsed.reason}`, parsed.remedy);
+  return parsed.ok
+    ? good(`${local.toLowerCase()}@${parsed.value}`)
+    : bad(`${quote(text)}: ${parsed.reason}`, parsed.remedy);
 }

@@ -3,15 +3,14 @@
 import { join } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
 import { ensureDemoCertificate } from '../tls/certificates.ts';
-import { type Candidate, CandidateFiles, checkUser } from './candidates.ts';
+import { type Candidate, CandidateFiles } from './candidates.ts';
 import { assembleSnapshot } from './compile.ts';
 import { defaultConfig } from './defaults.ts';
 import { differenceLines } from './difference.ts';
+import { conflictError, Drafts, freeze, mergeCandidate, refuse } from './drafts.ts';
 import { same } from './elements.ts';
 import { type ConfigApply, Handover } from './handover.ts';
-import { type ConfigIssue, configurationError, type Locate, locateIssues } from './issue.ts';
-import { changedFiles, type FileStamp, type Material, readMaterial } from './material.ts';
-import { mergeConfigs } from './merge.ts';
+import { changedFiles, type FileStamp, readMaterial } from './material.ts';
 import { RevisionFiles, type RevisionInfo } from './revisions.ts';
 import type { GatewayConfig } from './schema.ts';
 import type { CertificateSettings, Snapshot } from './snapshot.ts';
@@ -69,7 +68,7 @@ export class ConfigStore {
   readonly #now: () => number;
   readonly #handover: Handover;
   readonly #revisions: RevisionFiles;
-  readonly #candidates: CandidateFiles;
+  readonly #drafts: Drafts;
   #demo: CertificateSettings | null;
   #present: Revision;
   #snapshot: Snapshot | null = null;
@@ -87,7 +86,7 @@ export class ConfigStore {
     this.#handover = new Handover(options.deadline ?? 15_000, this.warnings);
     this.#demo = options.demo ?? null;
     this.#revisions = parts.revisions;
-    this.#candidates = parts.candidates;
+    this.#drafts = new Drafts(parts.candidates, directory, this.#now);
     this.#present = parts.present;
   }
 
@@ -119,7 +118,7 @@ export class ConfigStore {
           `${present.number}); use "config import" to change it`,
       );
     }
-    await store.#dropSettledCandidates();
+    await store.#drafts.dropSettled(present);
     return store;
   }
 
@@ -135,7 +134,7 @@ export class ConfigStore {
         ? { config: requireValid(defaultConfig()), changes: [], locate: undefined }
         : readConfigWithPlaces(options.initial, source);
     const material = await readMaterial(read.config, dataDirectory);
-    refuse(material.issues, read.config, source, read.locate);
+    refuse(material.issues, read.config, { source, ...(read.locate === undefined ? {} : { locate: read.locate }) });
     const entry = {
       number: 1,
       time: (options.now ?? Date.now)(),
@@ -159,24 +158,22 @@ export class ConfigStore {
 
   /** The user's uncommitted configuration; without changes, the committed one. */
   candidate(user: string): Candidate {
-    const { number, config, time } = this.#present;
-    return this.#candidates.get(user) ?? { user, baseNumber: number, base: config, config, time };
+    return this.#drafts.of(user, this.#present);
   }
 
   /** Users with uncommitted changes. */
   users(): string[] {
-    return this.#candidates.all().map((candidate) => candidate.user);
+    return this.#drafts.users();
   }
 
   /** What the user's candidate changes, a line a key. Empty: there is nothing to commit. */
   pending(user: string): string[] {
-    const candidate = this.#candidates.get(user);
-    return candidate === null ? [] : differenceLines(candidate.base, candidate.config);
+    return this.#drafts.pending(user);
   }
 
   /** Keys that the user and a commit since have both changed. A commit would be refused. */
   conflicts(user: string): readonly string[] {
-    return this.#merge(this.candidate(user)).conflicts;
+    return mergeCandidate(this.candidate(user), this.#present).conflicts;
   }
 
   /**
@@ -187,7 +184,7 @@ export class ConfigStore {
   edit(user: string, change: (config: GatewayConfig) => GatewayConfig): Promise<string[]> {
     return this.#exclusive(async () => {
       const changed = change(structuredClone(this.candidate(user).config));
-      return this.#putCandidate(user, requireValid(changed));
+      return this.#drafts.put(user, requireValid(changed), this.#present);
     });
   }
 
@@ -198,7 +195,7 @@ export class ConfigStore {
   importText(user: string, text: string, source = 'the document'): Promise<Imported> {
     return this.#exclusive(async () => {
       const { config, changes, locate } = readConfigWithPlaces(text, source);
-      return { changes, pending: await this.#putCandidate(user, config, source, locate) };
+      return { changes, pending: await this.#drafts.put(user, config, this.#present, { source, locate }) };
     });
   }
 
@@ -210,7 +207,7 @@ export class ConfigStore {
 
   /** Forgets the user's uncommitted changes. */
   clear(user: string): Promise<void> {
-    return this.#exclusive(() => this.#candidates.remove(user));
+    return this.#exclusive(() => this.#drafts.remove(user));
   }
 
   /** Newest first; at most the number kept. */
@@ -238,7 +235,7 @@ export class ConfigStore {
   rollback(user: string, number: number): Promise<string[]> {
     return this.#exclusive(async () => {
       const { config } = await this.revision(number);
-      return this.#putCandidate(user, requireValid(config));
+      return this.#drafts.put(user, requireValid(config), this.#present, undefined, this.#present);
     });
   }
 
@@ -249,8 +246,8 @@ export class ConfigStore {
   resolve(user: string, keep: 'mine' | 'theirs'): Promise<string[]> {
     return this.#exclusive(async () => {
       const candidate = this.candidate(user);
-      const { config } = mergeConfigs(candidate.base, candidate.config, this.#present.config, keep);
-      return this.#putCandidate(user, requireValid(config));
+      const { config } = mergeCandidate(candidate, this.#present, keep);
+      return this.#drafts.put(user, requireValid(config), this.#present, undefined, this.#present);
     });
   }
 
@@ -261,10 +258,10 @@ export class ConfigStore {
    */
   commit(user: string, comment: string, apply: ConfigApply, options: CommitOptions = {}): Promise<Committed> {
     return this.#exclusive(async () => {
-      const candidate = this.#candidates.get(user);
-      if (candidate === null) throw new PosternError('not-found', 'There is no data to commit.');
-      const { config, conflicts } = this.#merge(candidate);
-      if (conflicts.length > 0) throw this.#conflictError(candidate, conflicts);
+      const candidate = this.candidate(user);
+      if (candidate.config === candidate.base) throw new PosternError('not-found', 'There is no data to commit.');
+      const { config, conflicts } = mergeCandidate(candidate, this.#present);
+      if (conflicts.length > 0) throw conflictError(candidate, conflicts, this.history());
       requireValid(config);
       const number = this.#revisions.next;
       const { snapshot, stamps } = await this.#compile(config, number);
@@ -341,93 +338,24 @@ export class ConfigStore {
     return result;
   }
 
-  #merge(candidate: Candidate): { config: GatewayConfig; conflicts: readonly string[] } {
-    if (candidate.baseNumber === this.#present.number) return { config: candidate.config, conflicts: [] };
-    return mergeConfigs(candidate.base, candidate.config, this.#present.config);
-  }
-
-  #conflictError(candidate: Candidate, keys: readonly string[]): PosternError {
-    const since = this.history().filter((entry) => entry.number > candidate.baseNumber);
-    const who = [...new Set(since.map((entry) => entry.user))].join(', ');
-    const numbers = since.map((entry) => entry.number).toReversed();
-    return new PosternError(
-      'conflict',
-      `since you began (revision ${candidate.baseNumber}), ${who === '' ? 'another commit' : who} changed what you ` +
-        `changed too, in revision ${numbers.join(', ')}: ${keys.join('; ')}`,
-      { remedy: 'look at what changed, then keep your value, keep the committed one, or clear your changes' },
-    );
-  }
-
-  /** `config` is valid. A candidate that changes nothing is none. */
-  async #putCandidate(
-    user: string,
-    config: GatewayConfig,
-    source = 'the configuration',
-    locate?: Locate,
-  ): Promise<string[]> {
-    checkUser(user);
-    const before = this.candidate(user);
-    const material = await readMaterial(config, this.#directory);
-    const known = await this.#knownTroubles(before.config, material);
-    refuse(
-      material.issues.filter((issue) => !known.has(issue.reason)),
-      config,
-      source,
-      locate,
-    );
-    // Whatever was begun on an older revision stays on it: a later commit must still see who changed what.
-    const fresh = this.#candidates.get(user) === null;
-    const { number, config: present } = this.#present;
-    const base = fresh ? { baseNumber: number, base: present } : before;
-    if (same(config, base.base)) await this.#candidates.remove(user);
-    else {
-      const candidate = {
-        user,
-        baseNumber: base.baseNumber,
-        base: base.base,
-        config: freeze(config),
-        time: this.#now(),
-      };
-      await this.#candidates.put(candidate);
-    }
-    return this.pending(user);
-  }
-
-  /** What is wrong with the files already: it does not keep anybody from changing something else. */
-  async #knownTroubles(config: GatewayConfig, material: Material): Promise<ReadonlySet<string>> {
-    if (material.issues.length === 0) return new Set();
-    return new Set((await readMaterial(config, this.#directory)).issues.map((issue) => issue.reason));
-  }
-
   async #compile(config: GatewayConfig, number: number): Promise<{ snapshot: Snapshot; stamps: readonly FileStamp[] }> {
     this.#demo ??= await ensureDemoCertificate(join(this.#directory, 'certificates'), config.hostname);
     const material = await readMaterial(config, this.#directory);
-    refuse(material.issues, config, 'the configuration');
+    refuse(material.issues, config);
     return { snapshot: assembleSnapshot(config, number, material, this.#demo), stamps: material.stamps };
   }
 
   /** After the store: nothing here may turn the commit into a failure. */
   async #settle(user: string): Promise<string | null> {
     try {
-      await this.#candidates.remove(user);
+      await this.#drafts.remove(user);
+      await this.#drafts.dropSettled(this.#present);
       await this.#revisions.prune();
       return null;
     } catch (error) {
       return messageOf(error);
     }
   }
-
-  /** A crash between the store of a revision and the removal of its candidate leaves one that has nothing to add. */
-  async #dropSettledCandidates(): Promise<void> {
-    for (const candidate of this.#candidates.all()) {
-      const { config, conflicts } = this.#merge(candidate);
-      if (conflicts.length === 0 && same(config, this.#present.config)) await this.#candidates.remove(candidate.user);
-    }
-  }
-}
-
-function refuse(issues: readonly ConfigIssue[], config: GatewayConfig, source: string, locate?: Locate): void {
-  if (issues.length > 0) throw configurationError(locateIssues(issues, config, locate), source);
 }
 
 function headingOf(revision: Revision): string {
@@ -442,12 +370,4 @@ function cleanComment(comment: string): string {
     .toWellFormed()
     .trim()
     .slice(0, longestComment);
-}
-
-function freeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) freeze(inner);
-  }
-  return value;
 }

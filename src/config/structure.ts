@@ -61,7 +61,7 @@ function checkObject(node: SchemaNode, value: PlainObject, path: Path, issues: C
   const properties = node.properties ?? {};
   for (const key of Object.keys(value)) {
     if (Object.hasOwn(properties, key)) continue;
-    const near = nearest(key, Object.keys(properties));
+    const near = nearest(key, Object.keys(properties)) ?? elsewhere(key, path);
     issues.push({
       path: [...path, key],
       atKey: true,
@@ -81,6 +81,14 @@ function checkObject(node: SchemaNode, value: PlainObject, path: Path, issues: C
       });
     }
   }
+}
+
+/** The same key in another section (`limits.command` is `timeouts.command`). */
+function elsewhere(key: string, path: Path): string | null {
+  const top = rootNode.properties ?? {};
+  if (path.length > 0 && Object.hasOwn(top, key)) return key;
+  const section = Object.entries(top).find(([, node]) => Object.hasOwn(node.properties ?? {}, key));
+  return section === undefined ? null : `${section[0]}.${key}`;
 }
 
 function checkList(node: SchemaNode, value: unknown, path: Path, issues: ConfigIssue[]): void {
@@ -124,7 +132,7 @@ function checkString(node: SchemaNode, value: unknown): Wrong | null {
   if (node.pattern !== undefined && !new RegExp(node.pattern).test(value)) {
     return [`${quote(value)} is not ${expectation(node)}`, 'use only these characters'];
   }
-  if (/[\u0000-\u001f\u007f]/.test(value)) {
+  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) || !value.isWellFormed()) {
     return [`${quote(value)} has a control character in it`, 'write it on one line, without tabs'];
   }
   return null;

@@ -2,6 +2,7 @@
 import {
   Document,
   isAlias,
+  isCollection,
   isMap,
   isScalar,
   isSeq,
@@ -14,7 +15,7 @@ import {
 } from 'yaml';
 import { messageOf } from '../errors.ts';
 import { type ConfigIssue, configurationError, type Locate, type LocatedIssue, locateIssues, quote } from './issue.ts';
-import { type Path, rootNode, type SchemaNode } from './node.ts';
+import { formatPath, type Path, rootNode, type SchemaNode } from './node.ts';
 import type { GatewayConfig } from './schema.ts';
 import { type Validation, validateDocument } from './validate.ts';
 
@@ -79,9 +80,12 @@ export function parseYaml(text: string): ParsedYaml {
   if (problems.length > 0) {
     const issues = problems.map((problem) => {
       const [reason, remedy] = explain(problem);
-      const path = pathAt(document.contents, problem.pos[0]);
-      const key = locateIssues([{ path, reason, remedy }], undefined)[0]?.key ?? '';
-      return { ...place(problem.pos[0]), key, reason, remedy };
+      // What is never closed is noticed where something else begins; where it began is what helps.
+      const open = unclosed.test(problem.message);
+      const at = problem.pos[0] - (open ? 1 : 0);
+      const inner = problem.code === 'MULTIPLE_DOCS' ? [] : pathAt(document.contents, at);
+      const path = open ? openedAt(document, inner, problem.message) : inner;
+      return { ...place(open ? offsetOf(document.contents, path, false) : at), key: formatPath(path), reason, remedy };
     });
     return { ok: false, issues };
   }
@@ -154,8 +158,8 @@ function offsetOf(root: ParsedNode | null, path: Path, atKey: boolean): number {
     const last = depth === path.length - 1;
     // A section's own place is its key: its first line is that of another key.
     const keyOffset = pair.key.range?.[0] ?? offset;
-    offset = last && !atKey && isScalar(value) ? (value.range?.[0] ?? keyOffset) : keyOffset;
-    if (last && !atKey && isSeq(value) && value.flow === true) offset = value.range?.[0] ?? keyOffset;
+    const section = isCollection(value) && value.flow !== true;
+    offset = last && !atKey && !section ? (value?.range?.[0] ?? keyOffset) : keyOffset;
     node = value;
   }
   return offset;
@@ -167,9 +171,9 @@ function pathAt(root: ParsedNode | null, offset: number): Path {
   let node: Node | null = root;
   for (;;) {
     if (isMap(node)) {
-      const pair = node.items.findLast(
-        (one) => isScalar(one.key) && (one.key.range?.[0] ?? Number.MAX_VALUE) <= offset,
-      );
+      // What begins just here, below the first level, is the wrong value of the key above it.
+      const limit = path.length === 0 ? offset : offset - 1;
+      const pair = node.items.findLast((one) => isScalar(one.key) && (one.key.range?.[0] ?? Number.MAX_VALUE) <= limit);
       if (pair === undefined || !isScalar(pair.key) || pair.key.value === null) return path;
       path.push(String(pair.key.value));
       node = pair.value as Node | null;
@@ -182,6 +186,18 @@ function pathAt(root: ParsedNode | null, offset: number): Path {
       node = node.items[index] as Node | null;
     } else return path;
   }
+}
+
+/** Of the things around a place, the nearest of the kind that the message says is not closed. */
+function openedAt(document: Document.Parsed, inner: Path, message: string): Path {
+  if (!/flow (map|sequence)/i.test(message)) return inner;
+  const map = /flow map/i.test(message);
+  for (let length = inner.length; length > 0; length--) {
+    const path = inner.slice(0, length);
+    const node = document.getIn(path, true);
+    if ((map ? isMap(node) : isSeq(node)) && isCollection(node) && node.flow === true) return path;
+  }
+  return [];
 }
 
 const explanations: Readonly<Record<string, readonly [reason: string | null, remedy: string]>> = {
@@ -200,9 +216,19 @@ const explanations: Readonly<Record<string, readonly [reason: string | null, rem
   UNEXPECTED_TOKEN: [null, 'check the brackets, quotes and indentation before this place'],
 };
 
+const unclosed = /^Missing closing .*quote|^Flow (map|sequence) in block|^Expected flow/;
+
 function explain(problem: YAMLError): readonly [reason: string, remedy: string] {
   const known = explanations[problem.code];
   const message = quote(problem.message).slice(1, -1);
+  const list = /flow (map|sequence)/i.exec(message)?.[1];
+  if (list !== undefined && unclosed.test(message)) {
+    const [opening, closing] = list === 'map' ? ['{', '}'] : ['[', ']'];
+    return [
+      `the "${opening}" here is never closed`,
+      `write "${closing}" at the end of the ${list === 'map' ? 'mapping' : 'list'}`,
+    ];
+  }
   return [known?.[0] ?? `broken YAML: ${message}`, known?.[1] ?? 'check the spelling of this line and the one before'];
 }
 
@@ -232,8 +258,9 @@ function describe(map: YAMLMap, node: SchemaNode, top: boolean): void {
     const property = node.properties?.[String(pair.key.value)];
     if (property === undefined) continue;
     const { value } = pair;
-    if (top) pair.key.spaceBefore = true;
-    if (isScalar(value)) {
+    if (top && pair !== map.items[0]) pair.key.spaceBefore = true;
+    // A long value first and its comment far to the right would not be read together.
+    if (isScalar(value) && String(value.value).length <= 60) {
       if (property.description !== undefined) value.comment = ` ${property.description}`;
     } else if (property.description !== undefined) pair.key.commentBefore = ` ${property.description}`;
     if (isMap(value)) describe(value, property, false);
