@@ -27,6 +27,8 @@ export interface DeliveryHost {
   readonly resolver: MailResolver;
   /** Directory that `Body.file` is relative to. */
   readonly spoolDirectory: string;
+  /** How many mail workers there are; a destination's connections are shared out among them. Absent: 1. */
+  readonly workers?: number;
   snapshot(): Snapshot;
   nextDcid(): number;
   /** Counts one outgoing connection to the destination in, over all workers; false: it has as many as it may. */

@@ -38,7 +38,7 @@ export type Waiting =
 
 /** Why a connection is of no use any more. */
 export interface ClientEnd {
-  readonly kind: 'quit' | 'closing' | 'greeting' | 'ehlo' | 'tls-required' | 'protocol';
+  readonly kind: 'quit' | 'closing' | 'greeting' | 'ehlo' | 'tls-required' | 'starttls-injection' | 'protocol';
   readonly failure: Failure;
 }
 
@@ -215,7 +215,7 @@ export class Client<M extends OutgoingMessage> {
     if (reply.code === 220) {
       // Bytes behind the 220 came in clear text from anybody; taken as replies of the secured server they would be an attack.
       if (this.#parser.pending) {
-        this.#end('protocol', ourFailure('4.7.0', 'protocol error: data behind the 220 to STARTTLS'));
+        this.#end('starttls-injection', ourFailure('4.7.0', 'data behind the 220 to STARTTLS'));
         return;
       }
       this.#waiting = 'tls';

@@ -1,0 +1,383 @@
+// One connection to one host: socket, SMTP client, log lines and deadlines together.
+import type net from 'node:net';
+import { join } from 'node:path';
+import * as events from '../ledger/events.ts';
+import { Client, type ClientEnd, type ClientOwner, type TlsLevel } from '../smtp/client.ts';
+import { Link, type LinkOwner } from '../smtp/dial.ts';
+import type { Failure, RecipientFailure } from '../smtp/failure.ts';
+import { ourFailure } from '../smtp/failure.ts';
+import { type Reply, replyText } from '../smtp/reply.ts';
+import { DotStuffing } from '../smtp/stuffing.ts';
+import type { ConnectFailure } from '../tls/connect.ts';
+import { systemErrorDetail } from '../tls/errors.ts';
+import { describeCertificate } from '../tls/peer-certificate.ts';
+import { BodyFile } from './body.ts';
+import type { DeliveryHost } from './host.ts';
+import type { OutboundTls } from './outbound-tls.ts';
+import type { RouteHost } from './route.ts';
+import type { Transfer } from './transfer.ts';
+
+/** What all connections of a worker share. */
+export interface DeliveryContext {
+  readonly host: DeliveryHost;
+  readonly tls: OutboundTls;
+  /** Monotonic ms, renewed once a second. */
+  now: number;
+}
+
+export interface ConnectionSettings {
+  readonly dcid: number;
+  readonly target: RouteHost;
+  readonly level: TlsLevel;
+  /** Offer the old TLS versions. */
+  readonly legacy: boolean;
+  /** For the log: the recipients' domain. */
+  readonly domain: string;
+  /** What the connection was made under; another stamp: it is not to be reused. */
+  readonly stamp: string;
+  readonly messages: number;
+}
+
+/** Why a connection never became ready, and what to do: try the next host, this one with older TLS, or stop here. */
+export interface OpenFailure {
+  readonly failure: Failure;
+  readonly next: 'host' | 'legacy' | 'stop';
+}
+
+export interface ConnectionOwner {
+  /** The first time, and after each message. */
+  idle(connection: Connection): void;
+  settled(connection: Connection, transfer: Transfer, failures: readonly RecipientFailure[]): void;
+  /** The connection ended before the server said a word about the message. */
+  unsent(connection: Connection, transfer: Transfer, failure: Failure): void;
+  /** It says QUIT: no message may be given to it any more. */
+  leaving(connection: Connection): void;
+  /** It was ready once and is gone now. */
+  closed(connection: Connection): void;
+}
+
+export class Connection implements ClientOwner<Transfer>, LinkOwner {
+  readonly settings: ConnectionSettings;
+  readonly #context: DeliveryContext;
+  readonly #owner: ConnectionOwner;
+  readonly #client: Client<Transfer>;
+  readonly #link: Link;
+  #opened: ((failure: OpenFailure | null) => void) | null;
+  /** Given to `send`, not yet settled. */
+  #transfer: Transfer | null = null;
+  #deadline = 0;
+  #messages = 0;
+  #retired = false;
+  #tlsFailure: ConnectFailure | null = null;
+  #drained: (() => void) | null = null;
+
+  /** `opened` is called once: with null when the first message can be sent. */
+  constructor(
+    context: DeliveryContext,
+    owner: ConnectionOwner,
+    settings: ConnectionSettings,
+    socket: net.Socket,
+    opened: (failure: OpenFailure | null) => void,
+  ) {
+    this.settings = settings;
+    this.#context = context;
+    this.#owner = owner;
+    this.#opened = opened;
+    this.#client = new Client<Transfer>(this, context.host.snapshot().hostname, settings.level);
+    this.#link = new Link(socket, settings.target, this);
+    const { dcid, target } = settings;
+    context.host.log.record(events.outgoingConnection, dcid, this.#link.localAddress, target.address, target.port);
+    this.#arm();
+  }
+
+  get busy(): boolean {
+    return this.#transfer !== null;
+  }
+
+  /** It carried a message before. */
+  get reused(): boolean {
+    return this.#messages > 1;
+  }
+
+  /** The server passes on what a sender wants to be told (RFC 3461). */
+  get dsn(): boolean {
+    return this.#client.extensions.dsn;
+  }
+
+  /** Only while idle. */
+  send(transfer: Transfer): void {
+    this.#messages++;
+    this.#transfer = transfer;
+    const { body } = transfer.task;
+    if (body instanceof Uint8Array) {
+      this.#client.send(transfer);
+      this.#arm();
+      return;
+    }
+    this.#deadline = Number.POSITIVE_INFINITY;
+    BodyFile.open(join(this.#context.host.spoolDirectory, body.file), body.size, (error, file) => {
+      if (this.#transfer !== transfer) {
+        file?.close();
+        return;
+      }
+      if (file === null) {
+        this.#transfer = null;
+        const failure = ourFailure('4.3.0', `the message cannot be read from the spool: ${error?.message ?? ''}`);
+        this.#context.host.log.record(events.mailWarning, `MID ${transfer.task.mid} ${failure.text}`);
+        this.#owner.settled(
+          this,
+          transfer,
+          transfer.rids.map((rid) => ({ rid, ...failure })),
+        );
+        this.ready();
+        return;
+      }
+      transfer.file = file;
+      this.#client.send(transfer);
+      this.#arm();
+    });
+  }
+
+  /** Closes at once if idle, else after the message in hand. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#transfer === null && this.#client.waiting === 'idle') this.#quit();
+  }
+
+  /** Gives up: what is in hand comes back as `unsent` or `settled`. */
+  abort(detail: string): void {
+    this.#client.lost(detail);
+  }
+
+  /** Called once a second. */
+  tick(now: number): void {
+    if (now < this.#deadline) return;
+    if (this.#client.waiting === 'idle' && this.#transfer === null) this.#quit();
+    else this.#client.lost('timeout');
+  }
+
+  // --- From the socket ---
+
+  data(chunk: Buffer): void {
+    this.#client.feed(chunk);
+    this.#arm();
+  }
+
+  drained(): void {
+    const proceed = this.#drained;
+    this.#drained = null;
+    proceed?.();
+  }
+
+  lost(error: Error | null): void {
+    this.#client.lost(error === null ? 'connection lost' : (systemErrorDetail(error) ?? error.message));
+  }
+
+  // --- From the client ---
+
+  write(commands: string): void {
+    this.#link.write(commands);
+  }
+
+  startTls(): void {
+    const { host, tls } = this.#context;
+    const { target, legacy, dcid } = this.settings;
+    const request = { servername: target.host, legacy, timeout: host.snapshot().timeouts.handshake };
+    this.#link.startTls(tls.client, request, {
+      secure: (info) => {
+        host.log.record(events.outgoingTls, dcid, info.protocol, info.cipher);
+        host.log.record(events.outgoingCertificate, dcid, describeCertificate(info.certificate()));
+        this.#client.secured();
+        this.#arm();
+      },
+      failed: (failure) => {
+        this.#tlsFailure = failure;
+        this.#client.lost('TLS handshake failed');
+      },
+    });
+  }
+
+  tlsRefused(_reply: Reply): void {
+    this.#context.host.log.record(events.outgoingTlsFailed, this.settings.dcid, 'STARTTLS unexpected response');
+  }
+
+  ready(): void {
+    const opened = this.#opened;
+    if (opened !== null) {
+      this.#opened = null;
+      opened(null);
+    }
+    const { mostMessages } = this.#client.extensions;
+    const most = mostMessages > 0 ? Math.min(mostMessages, this.settings.messages) : this.settings.messages;
+    if (this.#retired || this.#messages >= most) this.#quit();
+    else this.#owner.idle(this);
+  }
+
+  started(transfer: Transfer, rids: readonly number[]): void {
+    this.#context.host.log.record(
+      events.deliveryStart,
+      this.settings.dcid,
+      transfer.task.mid,
+      rids.length === 1 ? String(rids[0]) : rids.join(', '),
+    );
+  }
+
+  sendBody(transfer: Transfer): void {
+    const stuffing = new DotStuffing();
+    const { body } = transfer.task;
+    if (body instanceof Uint8Array) {
+      const stuffed = stuffing.push(body);
+      this.#link.writeTogether(stuffed, stuffing.end());
+      this.#client.bodySent();
+    } else if (transfer.file !== null) this.#stream(transfer.file, stuffing, transfer.file.first);
+  }
+
+  delivered(transfer: Transfer, rids: readonly number[], reply: Reply): void {
+    transfer.delivered.push({ rids, reply });
+    const { log } = this.#context.host;
+    const { mid } = transfer.task;
+    const list = rids.length === 1 ? String(rids[0]) : rids.join(', ');
+    log.record(events.deliveryDone, this.settings.dcid, mid, list);
+    log.record(events.deliveryResponse, mid, list, replyText(reply));
+  }
+
+  settled(transfer: Transfer, failures: readonly RecipientFailure[]): void {
+    this.#release(transfer);
+    this.#owner.settled(this, transfer, failures);
+  }
+
+  unsent(transfer: Transfer, failure: Failure): void {
+    this.#release(transfer);
+    this.#owner.unsent(this, transfer, failure);
+  }
+
+  ended(end: ClientEnd): void {
+    this.#deadline = Number.POSITIVE_INFINITY;
+    this.#drained = null;
+    // RFC 5321 4.1.1.10: QUIT also where the server is only told that we leave.
+    if (end.kind === 'greeting' || end.kind === 'ehlo' || end.kind === 'tls-required') this.#link.write('QUIT\r\n');
+    if (end.kind === 'protocol') this.#link.destroy();
+    else this.#link.close();
+    const opened = this.#opened;
+    this.#opened = null;
+    const openFailure = opened === null ? null : this.#openFailure(end);
+    this.#context.host.log.record(events.outgoingClose, this.settings.dcid);
+    const transfer = this.#transfer;
+    if (transfer !== null) {
+      // The client did not have it yet: its file was being opened.
+      this.#release(transfer);
+      this.#owner.unsent(this, transfer, end.failure);
+    }
+    if (opened !== null) opened(openFailure);
+    else this.#owner.closed(this);
+  }
+
+  #release(transfer: Transfer): void {
+    this.#transfer = null;
+    transfer.file?.close();
+    transfer.file = null;
+  }
+
+  #quit(): void {
+    this.#owner.leaving(this);
+    this.#client.quit();
+    this.#arm();
+  }
+
+  /** Logs why the connection never got ready. */
+  #openFailure(end: ClientEnd): OpenFailure {
+    const { log } = this.#context.host;
+    const { dcid, target, level, domain } = this.settings;
+    if (this.#tlsFailure !== null) return this.#tlsFailed(this.#tlsFailure);
+    if (end.kind === 'tls-required') {
+      log.record(events.outgoingTlsRequired, dcid, target.address);
+      return { failure: end.failure, next: 'host' };
+    }
+    if (end.kind === 'starttls-injection') {
+      log.record(events.outgoingTlsDeferring, dcid, end.failure.text, false);
+      if (level === 'required') log.record(events.outgoingTlsRequired, dcid, target.address);
+      return { failure: end.failure, next: 'stop' };
+    }
+    const { code, text } = end.failure;
+    log.record(
+      events.connectionError,
+      dcid,
+      domain,
+      target.address,
+      target.port,
+      code === 0 ? text : `${code} ${text}`,
+      this.#link.localAddress,
+      code === 0 ? 'network error' : 'unexpected SMTP response',
+    );
+    return { failure: end.failure, next: 'host' };
+  }
+
+  #tlsFailed(failed: ConnectFailure): OpenFailure {
+    const { log } = this.#context.host;
+    const { dcid, target, level } = this.settings;
+    if (failed.retryLegacy || level === 'required') log.record(events.outgoingTlsFailed, dcid, failed.detail);
+    else log.record(events.outgoingTlsDeferring, dcid, failed.detail, failed.mismatch);
+    if (failed.explanation !== null) log.record(events.outgoingTlsExplained, dcid, failed.explanation);
+    const failure = ourFailure('4.7.5', `TLS handshake failed: ${failed.detail}`);
+    if (failed.retryLegacy) return { failure, next: 'legacy' };
+    if (level === 'required') log.record(events.outgoingTlsRequired, dcid, target.address);
+    return { failure, next: 'stop' };
+  }
+
+  #stream(file: BodyFile, stuffing: DotStuffing, piece: Uint8Array): void {
+    if (piece.length === 0) {
+      this.#link.write(stuffing.end());
+      this.#client.bodySent();
+      this.#arm();
+      return;
+    }
+    const proceed = () =>
+      file.next((error, next) => {
+        if (next !== null) this.#stream(file, stuffing, next);
+        else this.#unreadable(error);
+      });
+    const room = this.#link.write(stuffing.push(piece));
+    this.#arm();
+    if (room) proceed();
+    else this.#drained = proceed;
+  }
+
+  /** A body that cannot be finished must not be ended with a dot: the connection goes. */
+  #unreadable(error: Error | null): void {
+    const text = `the message cannot be read from the spool: ${error?.message ?? ''}`;
+    this.#context.host.log.record(events.mailWarning, `MID ${this.#transfer?.task.mid ?? 0} ${text}`);
+    this.#link.destroy();
+    this.#client.lost(text);
+  }
+
+  #arm(): void {
+    const { timeouts } = this.#context.host.snapshot();
+    this.#deadline = this.#context.now + timeoutOf(this.#client.waiting, timeouts);
+  }
+}
+
+type Timeouts = ReturnType<DeliveryHost['snapshot']>['timeouts'];
+
+function timeoutOf(waiting: Client<Transfer>['waiting'], timeouts: Timeouts): number {
+  switch (waiting) {
+    case 'envelope':
+    case 'ehlo':
+    case 'starttls':
+      return timeouts.mail;
+    case 'data':
+      return timeouts.dataInitiation;
+    case 'body':
+      return timeouts.dataBlock;
+    case 'dot':
+      return timeouts.dataTermination;
+    case 'idle':
+      return timeouts.idle;
+    case 'greeting':
+      return timeouts.greeting;
+    case 'quit':
+      return timeouts.quit;
+    default:
+      // tls: the handshake has a deadline of its own.
+      return Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,179 @@
+// From a destination's key to a connection that is ready: route, then host by host, with the one retry for old TLS.
+import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import * as events from '../ledger/events.ts';
+import type { TlsLevel } from '../smtp/client.ts';
+import { dial, unknownAddress } from '../smtp/dial.ts';
+import { type Failure, ourFailure } from '../smtp/failure.ts';
+import { systemErrorDetail } from '../tls/errors.ts';
+import { Connection, type ConnectionOwner, type DeliveryContext, type OpenFailure } from './connection.ts';
+import { type RouteHost, resolveRoute } from './route.ts';
+
+export interface OpeningSettings {
+  readonly destination: string;
+  /** For the log: the recipients' domain. */
+  readonly domain: string;
+  readonly level: TlsLevel;
+  readonly stamp: string;
+  /** Messages on one connection. */
+  readonly messages: number;
+}
+
+export interface OpeningResult {
+  /** Why there is no connection; null: the owner has it by `idle`. */
+  readonly failure: Failure | null;
+  /** The last connection tried, 0: none. */
+  readonly dcid: number;
+  /** TLS was the cause: other settings may help. */
+  readonly tls: boolean;
+  /** Name or address of the host that was tried last, or empty. */
+  readonly host: string;
+}
+
+/** Which addresses failed lately and stand behind the others for a while. */
+export interface AddressMemory {
+  failed(host: RouteHost): boolean;
+  remember(host: RouteHost): void;
+}
+
+export class Opening {
+  readonly #context: DeliveryContext;
+  readonly #owner: ConnectionOwner;
+  readonly #settings: OpeningSettings;
+  readonly #memory: AddressMemory;
+  readonly #done: (result: OpeningResult) => void;
+  #over = false;
+  #hangUp: (() => void) | null = null;
+  #connection: Connection | null = null;
+  #hosts: readonly RouteHost[] = [];
+  #next = 0;
+  #dcid = 0;
+
+  /** `done` is called once, later, unless `cancel` comes first. */
+  constructor(
+    context: DeliveryContext,
+    owner: ConnectionOwner,
+    settings: OpeningSettings,
+    memory: AddressMemory,
+    done: (result: OpeningResult) => void,
+  ) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#settings = settings;
+    this.#memory = memory;
+    this.#done = done;
+  }
+
+  start(): void {
+    const { host } = this.#context;
+    resolveRoute(this.#settings.destination, host.snapshot(), host.resolver, host.isOwnAddress).then(
+      (route) => {
+        if (this.#over) return;
+        if (route.kind === 'failed') {
+          this.#finish(route.failure, false, '');
+          return;
+        }
+        const fresh = route.hosts.filter((one) => !this.#memory.failed(one));
+        this.#hosts = [...fresh, ...route.hosts.filter((one) => this.#memory.failed(one))];
+        this.#tryNext(ourFailure('4.4.4', 'no usable address'), false);
+      },
+      (error: unknown) => {
+        if (!this.#over) this.#finish(ourFailure('4.4.3', String(error)), false, '');
+      },
+    );
+  }
+
+  /** Gives up; `done` is not called. */
+  cancel(): void {
+    this.#over = true;
+    this.#hangUp?.();
+  }
+
+  /** Called once a second. */
+  tick(now: number): void {
+    this.#connection?.tick(now);
+  }
+
+  #finish(failure: Failure | null, tls: boolean, host: string): void {
+    this.#over = true;
+    this.#done({ failure, dcid: this.#dcid, tls, host });
+  }
+
+  #tryNext(last: Failure, tls: boolean): void {
+    const target = this.#hosts[this.#next++];
+    if (target === undefined) {
+      this.#finish(last, tls, this.#hosts.at(-1)?.host ?? '');
+      return;
+    }
+    this.#try(target, this.#context.tls.needsLegacy(target.host, Date.now()));
+  }
+
+  #try(target: RouteHost, legacy: boolean): void {
+    const { host } = this.#context;
+    const dcid = host.nextDcid();
+    this.#dcid = dcid;
+    this.#hangUp = dial(target, host.snapshot().timeouts.connect, {
+      connected: (socket) => {
+        const { level, domain, stamp, messages } = this.#settings;
+        const settings = { dcid, target, level, legacy, domain, stamp, messages };
+        const connection = new Connection(this.#context, this.#owner, settings, socket, (failure) => {
+          if (this.#over) return;
+          if (failure === null) this.#finish(null, false, target.host);
+          else this.#failed(target, legacy, failure);
+        });
+        this.#connection = connection;
+        this.#hangUp = () => connection.abort('shutting down');
+      },
+      failed: (error) => {
+        this.#memory.remember(target);
+        const detail = systemErrorDetail(error) ?? error.message;
+        findLocalAddress(target, (local) => {
+          if (this.#over) return;
+          host.log.record(
+            events.connectionError,
+            dcid,
+            this.#settings.domain,
+            target.address,
+            target.port,
+            detail,
+            local,
+            'network error',
+          );
+          this.#tryNext(ourFailure('4.4.1', detail), false);
+        });
+      },
+    });
+  }
+
+  #failed(target: RouteHost, legacy: boolean, { failure, next }: OpenFailure): void {
+    const { tls, host } = this.#context;
+    if (next === 'legacy') {
+      tls.rememberLegacy(target.host, Date.now());
+      host.log.record(
+        events.mailNotice,
+        `DCID ${this.#dcid} ${target.host} takes no TLS version from 1.2 on: older versions are tried on a new connection, and for 24 hours`,
+      );
+      this.#try(target, true);
+      return;
+    }
+    // What was remembered did not help: the next connection begins anew.
+    if (legacy) tls.forgetLegacy(target.host);
+    this.#memory.remember(target);
+    if (next === 'host') this.#tryNext(failure, failure.status.startsWith('4.7.'));
+    else this.#finish(failure, true, target.host);
+  }
+}
+
+/** The system does not say which address of ours a refused connection had; connecting a datagram socket sends nothing and tells. */
+function findLocalAddress(target: RouteHost, done: (local: string) => void): void {
+  const socket = createSocket(isIPv6(target.address) ? 'udp6' : 'udp4');
+  let over = false;
+  const finish = (local: string) => {
+    if (over) return;
+    over = true;
+    socket.close();
+    done(local);
+  };
+  socket.on('error', () => finish(unknownAddress(target.address)));
+  socket.connect(target.port, target.address, () => finish(socket.address().address));
+}

@@ -1,0 +1,42 @@
+// One message on its way to one destination, as the connections see it.
+import type { Envelope } from '../smtp/envelope.ts';
+import type { OutgoingMessage } from '../smtp/outgoing.ts';
+import type { Reply } from '../smtp/reply.ts';
+import type { BodyFile } from './body.ts';
+import type { DeliveryTask } from './host.ts';
+
+/** Recipients that one final 250 settled. */
+export interface Delivered {
+  readonly rids: readonly number[];
+  readonly reply: Reply;
+}
+
+export class Transfer implements OutgoingMessage {
+  readonly task: DeliveryTask;
+  readonly envelope: Envelope;
+  readonly rids: readonly number[];
+  readonly size: number;
+  /** Bytes of its body that are kept in memory. */
+  readonly memory: number;
+  readonly delivered: Delivered[] = [];
+  /** It was put back once because a reused connection turned out to be dead. */
+  returned = false;
+  /** When it began to wait, by the coarse clock. */
+  since = 0;
+  /** Open while the body is sent, where the body is a file. */
+  file: BodyFile | null = null;
+
+  constructor(task: DeliveryTask, rids: readonly number[]) {
+    this.task = task;
+    this.envelope = task.envelope;
+    this.rids = rids;
+    this.size = task.body instanceof Uint8Array ? task.body.length : task.body.size;
+    this.memory = task.body instanceof Uint8Array ? task.body.length : 0;
+  }
+
+  utf8Header(): boolean {
+    const bytes = this.task.body instanceof Uint8Array ? this.task.body : (this.file?.first ?? new Uint8Array(0));
+    const end = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('\r\n\r\n');
+    return bytes.subarray(0, end < 0 ? bytes.length : end).some((byte) => byte > 0x7f);
+  }
+}
