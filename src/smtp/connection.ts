@@ -1,0 +1,535 @@
+// One incoming connection: a socket, its session, and what the mail log says of it. The server sweeps all connections once a
+// second for deadlines; a connection has no timer of its own.
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Snapshot } from '../config/snapshot.ts';
+import * as event from '../ledger/events.ts';
+import { type AcceptedTls, acceptTls, type TlsFailure } from '../tls/accept.ts';
+import type { ServerTls } from '../tls/contexts.ts';
+import type { Envelope, Recipient } from './envelope.ts';
+import type { BodyWriter, InboundHost, RecipientAnswer, ReverseName, StoreError } from './host.ts';
+import type { InboundPolicy } from './policy.ts';
+import { receivedField, type Trace, traceOf } from './received.ts';
+import { type CompleteMessage, Session, type SessionHandler } from './session.ts';
+
+/** What a connection needs of its server. */
+export interface ConnectionServer<B> {
+  readonly host: InboundHost<B>;
+  /** A clock in ms that ticks with the sweep: good enough for deadlines of seconds, and free. */
+  readonly now: number;
+  readonly stopping: boolean;
+  /** The connection is gone; it is counted out. */
+  gone(connection: Connection<B>): void;
+}
+
+export interface ConnectionOptions {
+  readonly listener: Snapshot['listeners'][number];
+  readonly policy: InboundPolicy;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly clientKey: string;
+}
+
+/**
+ * | phase     | what happens                                             | ends with            |
+ * |-----------|----------------------------------------------------------|----------------------|
+ * | opening   | the reverse name is looked up; the client has to wait    | the greeting         |
+ * | open      | the session rules; a TLS handshake is part of it         | QUIT, refusal, loss  |
+ * | closing   | our side is closed, what still comes is thrown away      | close of the socket  |
+ * | closed    | counted out                                              |                      |
+ */
+type Phase = 'opening' | 'open' | 'closing' | 'closed';
+
+/** After our side is closed (design: refusals), else the peer gets a reset and never the reply. */
+const lingerTime = 2000;
+const lingerBytes = 1_048_576;
+/** Longest wait for the store, whose own deadlines are shorter. */
+const longestWait = 600_000;
+/** A rate is judged after this. */
+const rateGrace = 30_000;
+
+const stoppingReply = '421 4.3.2 Service is shutting down';
+
+/** The socket knows its connection, so that the listeners are shared functions and not four closures a connection. */
+const connectionKey = Symbol('connection');
+interface ConnectedSocket extends Socket {
+  [connectionKey]?: Connection<unknown>;
+}
+
+export class Connection<B> implements SessionHandler {
+  readonly clientKey: string;
+  readonly #server: ConnectionServer<B>;
+  readonly #options: ConnectionOptions;
+  readonly #icid: number;
+  readonly #session: Session;
+  readonly #started: number;
+  #socket: ConnectedSocket;
+  #phase: Phase = 'opening';
+  #reverseName: string | null = null;
+  #relay = false;
+  #tls: { readonly protocol: string; readonly cipher: string } | null = null;
+  #nextTls: ServerTls | null = null;
+  /** Something came before the greeting. */
+  #early = false;
+  #peerEnded = false;
+  #paused = false;
+  #lastInput: number;
+  /** `open`: when the message began; bytes since then. `closing`: bytes thrown away. */
+  #dataStart = 0;
+  #bytes = 0;
+  #deadline = 0;
+  #mid = 0;
+  #received = 0;
+  #writer: BodyWriter<B> | null = null;
+
+  constructor(server: ConnectionServer<B>, socket: Socket, options: ConnectionOptions) {
+    this.#server = server;
+    this.#socket = socket;
+    this.#options = options;
+    this.clientKey = options.clientKey;
+    this.#icid = server.host.nextIcid();
+    this.#started = server.now;
+    this.#lastInput = server.now;
+    this.#session = new Session(options.policy.settings[options.listener.tls], this);
+    this.#attach(socket);
+    const reverse = server.host.reverse(options.address);
+    if (reverse instanceof Promise) void reverse.then((name) => this.#open(name));
+    else this.#open(reverse);
+  }
+
+  // --- The socket ---
+
+  #attach(socket: ConnectedSocket): void {
+    this.#socket = socket;
+    socket[connectionKey] = this as Connection<unknown>;
+    socket.on('data', onData);
+    socket.on('end', onEnd);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+  }
+
+  #detach(): void {
+    const socket = this.#socket;
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('close', onClose);
+    // `onError` stays: a socket without one would end the program.
+    delete socket[connectionKey];
+  }
+
+  #open(reverse: ReverseName): void {
+    const { listener, policy, address, localAddress } = this.#options;
+    const { log } = this.#server.host;
+    log.record(
+      event.incomingConnection,
+      this.#icid,
+      listener.interface,
+      localAddress,
+      address,
+      reverse.name,
+      reverse.verified,
+    );
+    const found = policy.access.find(address, reverse);
+    const { group, action, match } = found ?? { group: 'ALL', action: 'ACCEPT', match: 'ALL' };
+    log.record(event.senderGroup, this.#icid, action, group, match);
+    if (this.#phase === 'closed') {
+      log.record(event.incomingLost, this.#icid);
+      return;
+    }
+    this.#reverseName = reverse.verified ? reverse.name : null;
+    this.#relay = action === 'RELAY';
+    this.#phase = 'open';
+    if (action === 'TCPREFUSE') {
+      log.record(event.incomingClose, this.#icid);
+      this.#phase = 'closing';
+      this.#socket.resetAndDestroy();
+    } else if (action === 'REJECT') {
+      this.#session.end('554 5.7.1 Connections from this address are not accepted', null);
+    } else if (this.#server.stopping) {
+      this.#session.end(stoppingReply, null);
+    } else if (this.#early) {
+      // RFC 5321 3.1: the client waits for the greeting. Who does not cannot know what the replies belong to.
+      this.#session.end('554 5.5.1 Wait for the greeting before sending', 'Talked before the greeting');
+    } else {
+      this.#session.greet();
+      this.#checkEnded();
+    }
+  }
+
+  /** Bytes from the peer. */
+  input(chunk: Buffer): void {
+    if (this.#phase === 'opening') {
+      this.#early = true;
+      return;
+    }
+    if (this.#phase !== 'open') {
+      this.#bytes += chunk.length;
+      if (this.#bytes > lingerBytes) this.#socket.destroy();
+      return;
+    }
+    this.#lastInput = this.#server.now;
+    this.#bytes += chunk.length;
+    this.#session.feed(chunk);
+    // Only what has arrived while an answer is due makes it worth to stop the socket.
+    if (this.#session.state === 'waiting' && this.#session.backlog > 0) this.#pause();
+  }
+
+  /** The peer has closed its side; what it sent before is still answered (RFC 5321 4.1.1.10 asks for QUIT, `nc` knows none). */
+  ended(): void {
+    this.#peerEnded = true;
+    if (this.#phase === 'open') this.#checkEnded();
+  }
+
+  drained(): void {
+    this.#resume();
+  }
+
+  closed(): void {
+    if (this.#phase === 'closed') return;
+    const phase = this.#phase;
+    this.#phase = 'closed';
+    this.#session.lost();
+    if (phase === 'open') this.#server.host.log.record(event.incomingLost, this.#icid);
+    this.#server.gone(this);
+  }
+
+  #checkEnded(): void {
+    if (!this.#peerEnded || this.#phase !== 'open' || this.#session.state === 'waiting') return;
+    this.#session.lost();
+    this.#server.host.log.record(event.incomingLost, this.#icid);
+    this.#linger();
+    this.#socket.end();
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#socket.writableNeedDrain) return;
+    if (this.#session.state === 'waiting' && this.#session.backlog > 0) return;
+    this.#paused = false;
+    this.#lastInput = this.#server.now;
+    this.#socket.resume();
+  }
+
+  /** After an answer: the session may have gone on. */
+  #continue(): void {
+    if (this.#phase !== 'open') return;
+    if (this.#server.stopping) this.stop();
+    this.#resume();
+    this.#checkEnded();
+  }
+
+  #linger(): void {
+    this.#phase = 'closing';
+    this.#bytes = 0;
+    this.#deadline = this.#server.now + lingerTime + 1000;
+    if (this.#paused) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+  }
+
+  // --- The server's calls ---
+
+  /** Once a second. */
+  sweep(): void {
+    const { now } = this.#server;
+    const { timeouts } = this.#options.policy;
+    if (this.#phase === 'closing') {
+      if (now >= this.#deadline) this.#socket.destroy();
+      return;
+    }
+    if (this.#phase === 'opening') {
+      // The lookup has a deadline of its own.
+      if (now - this.#started > timeouts.reverseLookup + 60_000) this.#socket.destroy();
+      return;
+    }
+    switch (this.#session.state) {
+      case 'command':
+        if (now - this.#lastInput > timeouts.command) this.#timeout('waiting for a command');
+        else if (now - this.#started > timeouts.session) this.#timeout('session too long');
+        return;
+      case 'data':
+        if (now - this.#lastInput > timeouts.data) this.#timeout('waiting for data');
+        else if (now - this.#dataStart > rateGrace && this.#tooSlow(now)) this.#timeout('data too slow');
+        return;
+      case 'waiting':
+        // Not the peer's fault: its message has as much longer to arrive.
+        if (now - this.#lastInput > longestWait) this.#timeout('no answer from the spool');
+        else this.#dataStart += 1000;
+        return;
+      default:
+        // The handshake has its own deadlines.
+        this.#lastInput = now;
+    }
+  }
+
+  #tooSlow(now: number): boolean {
+    return this.#bytes < (this.#options.policy.dataRate * (now - this.#dataStart)) / 1000;
+  }
+
+  #timeout(what: string): void {
+    this.#session.end(`421 4.4.2 Timeout: ${what}`, `Timeout: ${what}`);
+  }
+
+  /** The program ends: who waits for a command is told so; a message on its way may still arrive. */
+  stop(): void {
+    if (this.#phase === 'open' && this.#session.state === 'command') this.#session.end(stoppingReply, null);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  // --- The session's calls ---
+
+  send(replies: string): void {
+    // A peer that does not read its replies is not read either.
+    if (!this.#socket.write(replies, 'latin1') && !this.#socket.destroyed) {
+      this.#pause();
+      this.#socket.once('drain', onDrain);
+    }
+  }
+
+  mail(sender: string): string | null {
+    const { host, stopping } = this.#server;
+    if (stopping) return stoppingReply;
+    if (host.full()) return '452 4.3.1 Insufficient system storage; try again later';
+    this.#mid = host.nextMid();
+    host.log.record(event.messageStart, this.#mid, this.#icid);
+    host.log.record(event.messageFrom, this.#mid, this.#icid, sender);
+    return null;
+  }
+
+  recipient(recipient: Recipient, domain: string, rid: number): string | Recipient | 'later' {
+    const { policy, localAddress } = this.#options;
+    const table = policy.recipients;
+    const { address } = recipient;
+    if (isPostmaster(address) && table.isOwnPostmaster(address, domain, localAddress)) {
+      return this.#take({ ...recipient, address: table.postmaster }, rid);
+    }
+    switch (table.decide(address, domain, this.#relay)) {
+      case 'accept':
+        return this.#take(recipient, rid);
+      case 'denied':
+        this.#server.host.log.record(event.rejectedByRat, this.#mid, this.#icid, address);
+        return '550 5.7.1 Relaying to this address is denied';
+      case 'unknown':
+        return this.#unknown(address);
+      case 'ask': {
+        const answer = this.#server.host.callAhead(address);
+        if (!(answer instanceof Promise)) return this.#answerOf(answer, recipient, rid);
+        const mid = this.#mid;
+        void answer.then((late) => this.#answerLater(late, recipient, rid, mid));
+        return 'later';
+      }
+    }
+  }
+
+  #take(recipient: Recipient, rid: number): Recipient {
+    this.#server.host.log.record(event.messageTo, this.#mid, this.#icid, rid, recipient.address);
+    return recipient;
+  }
+
+  #unknown(address: string): string {
+    this.#server.host.log.record(event.rejectedUnknown, this.#mid, this.#icid, address);
+    return '550 5.1.1 No such recipient here';
+  }
+
+  #answerOf(answer: RecipientAnswer, recipient: Recipient, rid: number): string | Recipient {
+    if (answer === 'exists') return this.#take(recipient, rid);
+    if (answer === 'unknown') return this.#unknown(recipient.address);
+    return '451 4.4.1 The recipient cannot be checked now; try again later';
+  }
+
+  #answerLater(answer: RecipientAnswer, recipient: Recipient, rid: number, mid: number): void {
+    // The connection may have ended meanwhile.
+    if (this.#phase !== 'open' || this.#mid !== mid || this.#session.state !== 'waiting') return;
+    const settled = this.#answerOf(answer, recipient, rid);
+    this.#session.answerRecipient(typeof settled === 'string' ? settled : null);
+    this.#continue();
+  }
+
+  begin(envelope: Envelope): void {
+    const { host } = this.#server;
+    this.#dataStart = this.#server.now;
+    this.#bytes = 0;
+    this.#received = Date.now();
+    const trace: Trace = {
+      hostname: this.#options.policy.settings.off.hostname,
+      helo: this.#session.helo,
+      extended: this.#session.extended,
+      address: this.#options.address,
+      name: this.#reverseName,
+      tls: this.#tls,
+    };
+    this.#writer = host.openBody();
+    this.body(Buffer.from(receivedField(trace, traceOf(trace), this.#mid, envelope, this.#received)));
+  }
+
+  body(piece: Buffer): boolean {
+    const writer = this.#writer;
+    if (writer === null || writer.write(piece)) return true;
+    writer.onDrain = () => {
+      writer.onDrain = null;
+      this.#session.drained();
+      this.#continue();
+    };
+    return false;
+  }
+
+  discard(): void {
+    this.#writer?.abort();
+    this.#writer = null;
+  }
+
+  complete(message: CompleteMessage): void {
+    const { log } = this.#server.host;
+    const mid = this.#mid;
+    if (message.messageId !== null) log.record(event.messageId, mid, message.messageId);
+    if (message.subject !== null) log.record(event.subject, mid, message.subject);
+    log.record(event.messageReady, mid, message.size, message.envelope.sender);
+    log.record(event.messageMatched, mid, 'DEFAULT');
+    const writer = this.#writer;
+    this.#writer = null;
+    if (writer === null) return;
+    const received = this.#received;
+    writer.finish((error, body) => {
+      if (error !== null || body === null) return this.#stored(mid, error ?? noBody);
+      this.#server.host.store({ mid, received, envelope: message.envelope, body }, (refused) =>
+        this.#stored(mid, refused),
+      );
+    });
+  }
+
+  /** The message is durable, or refused. The client may be gone; the log tells it nevertheless. */
+  #stored(mid: number, error: StoreError | null): void {
+    const { log } = this.#server.host;
+    if (error === null) {
+      log.record(event.messageQueued, mid);
+      this.#session.answerMessage(`250 2.0.0 Ok: Message ${mid} accepted`);
+    } else {
+      log.record(event.messageAborted, mid, `Receiving aborted: ${error.text}`);
+      this.#session.answerMessage(replyOf(error));
+    }
+    this.#continue();
+  }
+
+  abort(reason: string | null): void {
+    this.discard();
+    const { log } = this.#server.host;
+    if (reason !== null) log.record(event.receivingFailed, this.#icid, reason);
+    log.record(event.messageAborted, this.#mid, 'Receiving aborted');
+  }
+
+  tlsRequired(): void {
+    this.#server.host.log.record(event.incomingTlsRequired, this.#icid);
+  }
+
+  prepareTls(): string | null {
+    const { host } = this.#server;
+    try {
+      this.#nextTls = host.serverTls(this.#options.listener.name);
+      return null;
+    } catch (error) {
+      host.log.record(event.mailWarning, `ICID ${this.#icid} TLS is not available: ${String(error)}`);
+      return '454 4.7.0 TLS is not available now';
+    }
+  }
+
+  startTls(): void {
+    const { hello, handshake } = this.#options.policy.timeouts;
+    const tls = this.#nextTls;
+    if (tls === null) return;
+    this.#nextTls = null;
+    const socket = this.#socket;
+    // Until the handshake is over its end is told by `failed`, not by `close`.
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('close', onClose);
+    acceptTls(
+      socket,
+      tls,
+      { helloTimeout: hello, handshakeTimeout: handshake },
+      {
+        secure: (secure, info) => this.#secured(secure, info),
+        failed: (failure) => this.#tlsFailed(failure),
+      },
+    );
+  }
+
+  #secured(socket: TLSSocket, info: AcceptedTls): void {
+    this.#detach();
+    this.#attach(socket);
+    const { protocol, cipher } = info;
+    this.#tls = { protocol, cipher };
+    this.#server.host.log.record(event.incomingTls, this.#icid, protocol, cipher);
+    this.#lastInput = this.#server.now;
+    this.#session.secured();
+    if (this.#server.stopping) this.stop();
+  }
+
+  #tlsFailed(failure: TlsFailure): void {
+    if (this.#phase !== 'open') return;
+    const { log } = this.#server.host;
+    log.record(event.incomingTlsFailed, this.#icid, failure.detail);
+    if (failure.explanation !== null) log.record(event.incomingTlsExplained, this.#icid, failure.explanation);
+    this.#session.lost();
+    log.record(event.incomingClose, this.#icid);
+    // The alert is still on its way.
+    this.#linger();
+    if (this.#socket.closed) this.closed();
+    else this.#socket.on('close', onClose);
+  }
+
+  close(reason: string | null): void {
+    if (this.#phase !== 'open') return;
+    const { log } = this.#server.host;
+    if (reason !== null) log.record(event.receivingFailed, this.#icid, reason);
+    log.record(event.incomingClose, this.#icid);
+    this.#linger();
+    this.#socket.end();
+  }
+}
+
+const noBody: StoreError = { code: 'io', text: 'the body was not written' };
+
+function replyOf(error: StoreError): string {
+  switch (error.code) {
+    case 'disk-full':
+      return '452 4.3.1 Insufficient system storage; try again later';
+    case 'io':
+      return '451 4.3.0 The message could not be stored; try again later';
+    case 'shutting-down':
+      return '451 4.3.2 Service is shutting down; try again later';
+  }
+}
+
+function isPostmaster(address: string): boolean {
+  // A cheap look before the table decides: almost every address fails it at the first letter.
+  const first = address.charCodeAt(0);
+  return first === 0x70 || first === 0x50 || first === 0x22;
+}
+
+function onData(this: ConnectedSocket, chunk: Buffer): void {
+  this[connectionKey]?.input(chunk);
+}
+
+function onEnd(this: ConnectedSocket): void {
+  this[connectionKey]?.ended();
+}
+
+function onDrain(this: ConnectedSocket): void {
+  this[connectionKey]?.drained();
+}
+
+function onClose(this: ConnectedSocket): void {
+  this[connectionKey]?.closed();
+}
+
+/** `close` follows and tells it. */
+function onError(): void {}

@@ -1,0 +1,611 @@
+// The server's side of one SMTP connection: bytes in, replies and events out. Pure: no sockets, no clock. What needs an answer
+// from elsewhere (a recipient, room for the body, the store) pauses the input until it comes; replies keep their order.
+import {
+  argumentOf,
+  isForeignVerb,
+  parseBdat,
+  parseHelo,
+  parseMail,
+  parseRcpt,
+  type Refusal,
+  verbOf,
+} from './command.ts';
+import type { DataReader } from './data.ts';
+import type { Envelope, Recipient } from './envelope.ts';
+import {
+  type Fault,
+  faultOf,
+  isSpoilt,
+  type MessageLimits,
+  sizeFault,
+  Transaction,
+  toleratedSize,
+} from './transaction.ts';
+
+/** What a session must know of the configuration; one value for all sessions of a listener. */
+export interface SessionSettings extends MessageLimits {
+  readonly hostname: string;
+  readonly tls: 'off' | 'preferred' | 'required';
+  readonly recipients: number;
+  readonly messagesPerConnection: number;
+  readonly errors: number;
+}
+
+/** A message whose end has come and which has nothing wrong with it. */
+export interface CompleteMessage {
+  readonly envelope: Envelope;
+  /** Octets as received, dot-stuffing undone. */
+  readonly size: number;
+  readonly messageId: string | null;
+  readonly subject: string | null;
+}
+
+/** What a session tells and asks. Texts of replies come without their line ends. */
+export interface SessionHandler {
+  /** Replies for the peer, ready to be written (ASCII). All replies to one piece of input come together. */
+  send(replies: string): void;
+  /** A transaction may begin; a refusal says why not. */
+  mail(sender: string): Refusal | null;
+  /** A recipient of valid syntax. null: taken, as `rid`. 'later': `answerRecipient` follows. */
+  recipient(recipient: Recipient, domain: string, rid: number): Refusal | Recipient | 'later';
+  /** The message begins; its envelope is complete. */
+  begin(envelope: Envelope): void;
+  /** A piece of the message. False: `drained` follows before there can be more. */
+  body(piece: Buffer): boolean;
+  /** The message will be refused at its end: what came of it is not needed any more. */
+  discard(): void;
+  /** The message is complete; `answerMessage` follows, at once or later. */
+  complete(message: CompleteMessage): void;
+  /** The transaction ends without a message. `reason`: what was wrong with the message; null: the peer changed its mind. */
+  abort(reason: string | null): void;
+  /** Whether TLS can begin; a refusal says why not. */
+  prepareTls(): Refusal | null;
+  /** 220 has been sent: the handshake comes next; then `secured`. */
+  startTls(): void;
+  /** A command was refused for want of TLS. Comes once. */
+  tlsRequired(): void;
+  /** Nothing more will be read: close when the replies are out. `reason` for the log; null: QUIT, or `abort` had it. */
+  close(reason: string | null): void;
+}
+
+export type SessionState = 'command' | 'data' | 'waiting' | 'handshake' | 'closed';
+
+type Waiting = 'recipient' | 'message' | 'drain' | null;
+type Reading = 'command' | 'line' | 'data' | 'chunk';
+
+// RFC 5321 4.5.3.1.4 asks for 512 octets; SIZE, DSN and SMTPUTF8 add up to about 1,200.
+const maximumLine = 2048;
+/** What is read and forgotten up to the end of a refused line before the connection is closed. */
+const maximumSkipped = 65_536;
+const noBytes = Buffer.alloc(0);
+
+const newlineRefusal = '500 5.5.2 A command line ends with CR LF; a CR or LF alone is not accepted';
+
+export class Session {
+  /** Name that EHLO or HELO gave; empty before. */
+  helo = '';
+  /** EHLO, not HELO. */
+  extended = false;
+  /** TLS is on. */
+  secure = false;
+  readonly #settings: SessionSettings;
+  readonly #handler: SessionHandler;
+  #input: Buffer = noBytes;
+  #transaction: Transaction | null = null;
+  #reading: Reading = 'command';
+  #waiting: Waiting = null;
+  #pendingRecipient: Recipient | null = null;
+  #running = false;
+  #closed = false;
+  #handshake = false;
+  #tlsRequiredSaid = false;
+  #out = '';
+  #errors = 0;
+  #messages = 0;
+  /** BDAT: octets of the chunk still to come, and whether it is the last. */
+  #chunkLeft = 0;
+  #chunkLast = false;
+  /** BDAT: the chunk is read only to stay in step; this is its reply. */
+  #chunkRefusal: Refusal | null = null;
+  #skipped = 0;
+  #skippedCr = false;
+
+  constructor(settings: SessionSettings, handler: SessionHandler) {
+    this.#settings = settings;
+    this.#handler = handler;
+  }
+
+  get state(): SessionState {
+    if (this.#closed) return 'closed';
+    if (this.#handshake) return 'handshake';
+    if (this.#waiting !== null) return 'waiting';
+    return this.#transaction?.data == null && this.#reading !== 'chunk' ? 'command' : 'data';
+  }
+
+  /** A transaction is under way (RFC 5321 3.3). */
+  get inTransaction(): boolean {
+    return this.#transaction !== null;
+  }
+
+  /** The store is asked about a complete message. */
+  get storing(): boolean {
+    return this.#waiting === 'message';
+  }
+
+  /** Input that waits for an answer, in bytes. Not 0: the caller better stops reading. */
+  get backlog(): number {
+    return this.#input.length;
+  }
+
+  /** Says the greeting. */
+  greet(): void {
+    this.#handler.send(`220 ${this.#settings.hostname} ESMTP Postern\r\n`);
+  }
+
+  /** Bytes of the peer. The session may keep and change them until they are handed on. */
+  feed(bytes: Buffer): void {
+    if (this.#closed) return;
+    this.#input = this.#input.length === 0 ? bytes : Buffer.concat([this.#input, bytes]);
+    this.#run();
+  }
+
+  /** The answer to `recipient`: a refusal, or null where it is taken. */
+  answerRecipient(refusal: Refusal | null): void {
+    const recipient = this.#pendingRecipient;
+    const transaction = this.#transaction;
+    if (this.#waiting !== 'recipient' || recipient === null || transaction === null) return;
+    this.#waiting = null;
+    this.#pendingRecipient = null;
+    this.#reply(this.#settleRecipient(transaction, refusal ?? recipient));
+    this.#run();
+  }
+
+  /** The answer to `complete`: the reply to the final dot, such as `250 2.0.0 ...`. */
+  answerMessage(reply: string): void {
+    if (this.#waiting !== 'message') return;
+    this.#waiting = null;
+    this.#transaction = null;
+    if (this.#closed) return;
+    if (reply.charCodeAt(0) === 0x32) {
+      this.#messages++;
+      this.#errors = 0;
+    }
+    this.#reply(reply);
+    this.#run();
+  }
+
+  /** There is room for more of the body. */
+  drained(): void {
+    if (this.#waiting !== 'drain') return;
+    this.#waiting = null;
+    this.#run();
+  }
+
+  /** The handshake succeeded: everything known from before it is forgotten (RFC 3207 4.2). */
+  secured(): void {
+    this.#handshake = false;
+    this.secure = true;
+    this.helo = '';
+    this.extended = false;
+    this.#input = noBytes;
+  }
+
+  /** Ends the session with a reply: a deadline has passed, the server stops. */
+  end(reply: Refusal, reason: string | null): void {
+    if (!this.#closed) this.#end(reply, reason);
+  }
+
+  /** The connection is gone. */
+  lost(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // A complete message is stored or not whether its sender is still there or not.
+    if (this.#waiting !== 'message') this.#abort(null);
+    this.#input = noBytes;
+  }
+
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    const input = this.#input;
+    let at = 0;
+    if (input.length > 0) {
+      const text = input.toString('latin1');
+      while (at < text.length && this.#waiting === null && !this.#closed && !this.#handshake) {
+        const next = this.#read(input, text, at);
+        if (next < 0) break;
+        at = next;
+      }
+    }
+    // What is left of a line is copied, so that a few bytes do not keep a whole piece in memory.
+    if (this.#closed || at === input.length) this.#input = noBytes;
+    else if (this.#waiting === null) this.#input = Buffer.from(input.subarray(at));
+    else this.#input = at === 0 ? input : input.subarray(at);
+    this.#running = false;
+    this.#flush();
+  }
+
+  /** One line, or what there is of a message. Returns where it ended; -1: more bytes are needed. */
+  #read(input: Buffer, text: string, at: number): number {
+    switch (this.#reading) {
+      case 'command':
+        return this.#readCommand(text, at);
+      case 'line':
+        return this.#skipLine(text, at);
+      case 'data':
+        return this.#readData(input, text, at);
+      case 'chunk':
+        return this.#readChunk(input, text, at);
+    }
+  }
+
+  #flush(): void {
+    if (this.#out === '') return;
+    const out = this.#out;
+    this.#out = '';
+    this.#handler.send(out);
+  }
+
+  /** Says the reply. Refused commands (5yz) count, too many end the connection; so does any 421. */
+  #reply(reply: string): void {
+    if (reply.charCodeAt(0) === 0x35 && ++this.#errors > this.#settings.errors) {
+      this.#tooManyErrors();
+      return;
+    }
+    this.#out += `${reply}\r\n`;
+    if (reply.startsWith('421')) this.#close(reply.slice(reply.indexOf(' ', 4) + 1));
+  }
+
+  #tooManyErrors(): void {
+    this.#out += '421 4.7.0 Too many errors\r\n';
+    this.#close('Too many errors');
+  }
+
+  /** A last reply, whatever was counted. */
+  #end(reply: string, reason: string | null): void {
+    this.#out += `${reply}\r\n`;
+    this.#close(reason);
+  }
+
+  #close(reason: string | null): void {
+    this.#closed = true;
+    const open = this.#transaction !== null && this.#waiting !== 'message';
+    if (open) this.#abort(reason);
+    this.#flush();
+    this.#handler.close(open ? null : reason);
+  }
+
+  #abort(reason: string | null): void {
+    if (this.#transaction === null) return;
+    this.#transaction = null;
+    this.#waiting = null;
+    this.#pendingRecipient = null;
+    this.#handler.abort(reason);
+  }
+
+  // --- Command lines ---
+
+  #readCommand(text: string, at: number): number {
+    const first = text.charCodeAt(at);
+    if (first === 0x16 || first >= 0x80) {
+      // A TLS record, or no text at all: this never becomes SMTP.
+      this.#end('500 5.5.2 This is not SMTP; TLS begins with the command STARTTLS', 'Not SMTP');
+      return text.length;
+    }
+    // The line ends at the first CR or LF; anything but the two together spoils it.
+    const limit = at + maximumLine + 2;
+    const lf = text.indexOf('\n', at);
+    const cr = text.indexOf('\r', at);
+    const end = Math.min(cr < 0 ? Infinity : cr, lf < 0 ? Infinity : lf);
+    if (end >= limit - 1 && text.length >= limit) {
+      this.#skipLineAfter(`500 5.5.2 Line longer than ${maximumLine} octets`, end === limit - 1 && cr === end);
+      return limit;
+    }
+    if (end === Infinity || (end === cr && cr + 1 === text.length)) return -1;
+    if (end === lf || lf !== cr + 1) {
+      this.#skipLineAfter(newlineRefusal, false);
+      return end + 1;
+    }
+    const reply = this.#command(text.slice(at, cr), lf + 1 < text.length);
+    if (reply !== null) this.#reply(reply);
+    return lf + 1;
+  }
+
+  /** The reply goes out at once: a peer that ends lines with LF waits for it. What follows up to CRLF is no command. */
+  #skipLineAfter(refusal: Refusal, endsWithCr: boolean): void {
+    this.#reading = 'line';
+    this.#skipped = 0;
+    this.#skippedCr = endsWithCr;
+    this.#reply(refusal);
+  }
+
+  #skipLine(text: string, start: number): number {
+    let at = start;
+    while (at < text.length) {
+      const lf = text.indexOf('\n', at);
+      const end = lf < 0 ? text.length : lf + 1;
+      const ended = lf >= 0 && (lf === start ? this.#skippedCr : text.charCodeAt(lf - 1) === 0x0d);
+      this.#skipped += end - at;
+      at = end;
+      if (this.#skipped > maximumSkipped || (lf >= 0 && !ended && ++this.#errors > this.#settings.errors)) {
+        this.#tooManyErrors();
+        return text.length;
+      }
+      if (ended) {
+        this.#reading = 'command';
+        return at;
+      }
+    }
+    this.#skippedCr = text.charCodeAt(text.length - 1) === 0x0d;
+    return at;
+  }
+
+  /** The reply to a command; null: it comes later, or has been given. `more`: bytes wait behind the line. */
+  #command(line: string, more: boolean): string | null {
+    if (line.includes('\0')) return '500 5.5.2 NUL is not accepted';
+    const verb = verbOf(line);
+    if (this.#settings.tls === 'required' && !this.secure && !mayBeClear(verb)) return this.#requireTls();
+    switch (verb) {
+      case 'MAIL':
+        return this.#mail(line);
+      case 'RCPT':
+        return this.#rcpt(line);
+      case 'DATA':
+        return this.#data(argumentOf(line));
+      case 'BDAT':
+        return this.#bdat(line);
+      case 'EHLO':
+      case 'HELO':
+        return this.#hello(verb, argumentOf(line));
+      case 'STARTTLS':
+        return this.#startTls(argumentOf(line), more);
+      case 'RSET':
+        if (argumentOf(line) !== '') return '501 5.5.4 RSET takes no argument';
+        this.#abort(null);
+        return '250 2.0.0 Ok';
+      case 'NOOP':
+        return '250 2.0.0 Ok';
+      case 'QUIT':
+        // RFC 5321 4.1.1.10: QUIT takes no argument; refusing it helps nobody.
+        this.#end(`221 2.0.0 ${this.#settings.hostname} closing connection`, null);
+        return null;
+      case 'VRFY':
+        if (argumentOf(line) === '') return '501 5.5.4 Syntax: VRFY address';
+        return '252 2.5.0 Not verified; send the message, delivery will be attempted';
+      case 'HELP':
+        return '214-2.0.0 Commands: EHLO HELO STARTTLS MAIL RCPT DATA BDAT\r\n214 2.0.0 RSET NOOP VRFY HELP QUIT';
+      case 'EXPN':
+        return '502 5.5.1 EXPN is not supported';
+      default:
+        if (!isForeignVerb(verb)) return '500 5.5.1 Command not recognised';
+        this.#end('554 5.5.1 This is a mail server', `Not SMTP: ${verb}`);
+        return null;
+    }
+  }
+
+  #requireTls(): Refusal {
+    if (!this.#tlsRequiredSaid) {
+      this.#tlsRequiredSaid = true;
+      this.#handler.tlsRequired();
+    }
+    return '530 5.7.0 Must issue a STARTTLS command first';
+  }
+
+  #hello(verb: 'EHLO' | 'HELO', argument: string): string {
+    const name = parseHelo(argument);
+    if (name === null) return `501 5.5.4 Syntax: ${verb} hostname`;
+    // RFC 5321 4.1.4: in mid-session it is RSET as well
+    this.#abort(null);
+    this.helo = name;
+    this.extended = verb === 'EHLO';
+    const { hostname, messageSize, tls } = this.#settings;
+    if (verb === 'HELO') return `250 ${hostname}`;
+    const starttls = tls === 'off' || this.secure ? '' : '250-STARTTLS\r\n';
+    return (
+      `250-${hostname}\r\n250-PIPELINING\r\n250-SIZE ${messageSize}\r\n${starttls}250-ENHANCEDSTATUSCODES\r\n` +
+      '250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n250 HELP'
+    );
+  }
+
+  #startTls(argument: string, more: boolean): Refusal | null {
+    if (argument !== '') return '501 5.5.4 STARTTLS takes no argument';
+    if (this.#settings.tls === 'off') return '502 5.5.1 STARTTLS is not offered';
+    if (this.secure) return '503 5.5.1 TLS is active already';
+    if (more) {
+      // RFC 3207 4 and CVE-2011-0411: what was sent in clear behind STARTTLS must never be read as if it had come through TLS.
+      this.#end(
+        '554 5.5.1 Nothing may follow STARTTLS before the TLS handshake',
+        'Commands were pipelined behind STARTTLS',
+      );
+      return null;
+    }
+    const refusal = this.#handler.prepareTls();
+    if (refusal !== null) return refusal;
+    this.#abort(null);
+    this.#handshake = true;
+    this.#reply('220 2.0.0 Ready to start TLS');
+    this.#flush();
+    this.#handler.startTls();
+    return null;
+  }
+
+  #mail(line: string): string {
+    if (this.helo === '') return '503 5.5.1 Send EHLO first';
+    if (this.#transaction !== null) return '503 5.5.1 A transaction is under way; send RSET to end it';
+    const mail = parseMail(line);
+    if (typeof mail === 'string') return mail;
+    const settings = this.#settings;
+    if (this.#messages >= settings.messagesPerConnection) {
+      return '421 4.7.0 Too many messages on one connection; connect again';
+    }
+    if (mail.size !== null && mail.size > settings.messageSize) return sizeFault(settings).refusal;
+    const refusal = this.#handler.mail(mail.sender);
+    if (refusal !== null) return refusal;
+    this.#transaction = new Transaction(mail);
+    return '250 2.1.0 Ok';
+  }
+
+  #rcpt(line: string): string | null {
+    const transaction = this.#transaction;
+    if (transaction === null) return '503 5.5.1 Send MAIL first';
+    if (transaction.data !== null) return '503 5.5.1 The message has begun already';
+    const rcpt = parseRcpt(line, transaction.mail.smtputf8);
+    if (typeof rcpt === 'string') {
+      transaction.refused++;
+      return rcpt;
+    }
+    const rid = transaction.recipients.length;
+    const limit = this.#settings.recipients;
+    // RFC 5321 4.5.3.1.10: temporary, the client sends the rest in another transaction.
+    if (rid >= limit) return `452 4.5.3 Too many recipients; at most ${limit} a message`;
+    const answer = this.#handler.recipient(rcpt.recipient, rcpt.domain, rid);
+    if (answer !== 'later') return this.#settleRecipient(transaction, answer);
+    this.#pendingRecipient = rcpt.recipient;
+    this.#waiting = 'recipient';
+    return null;
+  }
+
+  #settleRecipient(transaction: Transaction, answer: Refusal | Recipient): string {
+    if (typeof answer === 'string') {
+      transaction.refused++;
+      return answer;
+    }
+    transaction.recipients.push(answer);
+    return '250 2.1.5 Ok';
+  }
+
+  // --- Messages ---
+
+  #data(argument: string): string {
+    const transaction = this.#transaction;
+    if (argument !== '') return '501 5.5.4 DATA takes no argument';
+    if (transaction !== null && transaction.data !== null) return '503 5.5.1 DATA cannot follow BDAT';
+    const missing = this.#missing();
+    if (missing !== null) return missing;
+    this.#begin();
+    this.#reading = 'data';
+    return '354 Send the message; end with CR LF . CR LF';
+  }
+
+  /** Why no message can come now. */
+  #missing(): Refusal | null {
+    const transaction = this.#transaction;
+    if (transaction === null) return '503 5.5.1 Send MAIL first';
+    if (transaction.recipients.length > 0) return null;
+    return transaction.refused > 0 ? '554 5.5.1 No valid recipients' : '503 5.5.1 Send RCPT first';
+  }
+
+  #begin(): void {
+    const transaction = this.#transaction;
+    if (transaction === null || transaction.data !== null) return;
+    transaction.begin(this.#settings);
+    this.#handler.begin(transaction.envelope);
+  }
+
+  #readData(input: Buffer, text: string, at: number): number {
+    const transaction = this.#transaction;
+    const data = transaction?.data;
+    if (transaction == null || data == null) return text.length;
+    const next = data.feed(input, text, at);
+    if (this.#takePiece(transaction, data) && data.ended) {
+      this.#reading = 'command';
+      this.#finish(transaction, data);
+    }
+    return next;
+  }
+
+  #bdat(line: string): string | null {
+    const bdat = parseBdat(line);
+    if (bdat === null) {
+      // Octets follow, but nobody knows how many.
+      this.#end('501 5.5.4 Syntax: BDAT size [LAST]', 'Bad BDAT command');
+      return null;
+    }
+    if (bdat.size > toleratedSize(this.#settings)) {
+      this.#tooLarge();
+      return null;
+    }
+    this.#chunkRefusal = this.#missing();
+    if (this.#chunkRefusal === null) this.#begin();
+    this.#chunkLeft = bdat.size;
+    this.#chunkLast = bdat.last;
+    this.#reading = 'chunk';
+    if (bdat.size === 0) this.#endChunk();
+    return null;
+  }
+
+  #readChunk(input: Buffer, text: string, at: number): number {
+    const end = Math.min(text.length, at + this.#chunkLeft);
+    this.#chunkLeft -= end - at;
+    const transaction = this.#transaction;
+    const data = transaction?.data;
+    if (this.#chunkRefusal === null && transaction != null && data != null) {
+      data.feedChunk(input, text, at, end);
+      if (!this.#takePiece(transaction, data)) return text.length;
+    }
+    if (this.#chunkLeft === 0) this.#endChunk();
+    return end;
+  }
+
+  /** A chunk is complete: its own reply, or that of the whole message. */
+  #endChunk(): void {
+    this.#reading = 'command';
+    const refusal = this.#chunkRefusal;
+    this.#chunkRefusal = null;
+    const transaction = this.#transaction;
+    const data = transaction?.data;
+    if (refusal !== null) this.#reply(refusal);
+    else if (transaction != null && data != null) {
+      if (this.#chunkLast) this.#finish(transaction, data);
+      else {
+        const fault = faultOf(data, this.#settings);
+        if (fault === null) this.#reply(`250 2.0.0 ${data.size} octets received`);
+        else this.#refuseMessage(fault);
+      }
+    }
+  }
+
+  /** Hands on what was read. False: the message is so much too large that the connection was closed. */
+  #takePiece(transaction: Transaction, data: DataReader): boolean {
+    if (data.size > toleratedSize(this.#settings)) {
+      this.#tooLarge();
+      return false;
+    }
+    const { piece } = data;
+    data.piece = null;
+    if (piece === null || transaction.spoilt) return true;
+    if (isSpoilt(data, this.#settings)) {
+      transaction.spoilt = true;
+      this.#handler.discard();
+    } else if (!this.#handler.body(piece)) this.#waiting = 'drain';
+    return true;
+  }
+
+  #tooLarge(): void {
+    const { refusal, reason } = sizeFault(this.#settings);
+    this.#end(refusal, reason);
+  }
+
+  #finish(transaction: Transaction, data: DataReader): void {
+    data.finish();
+    const fault = faultOf(data, this.#settings);
+    if (fault !== null) {
+      this.#refuseMessage(fault);
+      return;
+    }
+    const { messageId, subject } = data.header;
+    this.#waiting = 'message';
+    this.#handler.complete({ envelope: transaction.envelope, size: data.size, messageId, subject });
+  }
+
+  #refuseMessage(fault: Fault): void {
+    this.#waiting = null;
+    this.#abort(fault.reason);
+    this.#reply(fault.refusal);
+  }
+}
+
+/** RFC 3207 4: where TLS is required, only these are served before it. (HTTP is closed anyway.) */
+function mayBeClear(verb: string): boolean {
+  return verb === 'EHLO' || verb === 'STARTTLS' || verb === 'NOOP' || verb === 'QUIT' || isForeignVerb(verb);
+}
