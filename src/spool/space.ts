@@ -1,0 +1,109 @@
+// Whether there is room: for new mail (low-water mark), for the record of deliveries (reserve).
+import type { Snapshot } from '../config/snapshot.ts';
+import { type EventSink, mailNotice, mailWarning } from '../ledger/events.ts';
+import { lowWater, Reserve, spaceOf } from './reserve.ts';
+
+/** How long new mail is refused after a store failed, whatever the file system says of its space (a quota). */
+const refusal = 2000;
+/** How long nothing is dialled after an attempt could not be recorded. */
+const pause = 1000;
+
+export class Space {
+  readonly #directory: string;
+  readonly #log: EventSink;
+  readonly #reserve: Reserve;
+  readonly #tell: (full: boolean) => void;
+  #full = false;
+  #refuseUntil = 0;
+  #dialAt = 0;
+  #blocked = false;
+
+  /** `tell`: new mail is refused from now on, or taken again. */
+  constructor(directory: string, log: EventSink, tell: (full: boolean) => void) {
+    this.#directory = directory;
+    this.#log = log;
+    this.#tell = tell;
+    this.#reserve = new Reserve(directory);
+  }
+
+  /** New mail is refused. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Something that happened could not be recorded yet: nothing is dialled, nothing taken. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** A message that is offered all the same may be stored; not when the reserve is gone: what is left is for recordings. */
+  takes(spool: Snapshot['spool']): boolean {
+    return !this.#blocked && !(this.#full && this.#reserve.held === 0 && spool.reserve > 0);
+  }
+
+  /** Attempts may be recorded and made. */
+  dials(now: number): boolean {
+    return !this.#blocked && now >= this.#dialAt;
+  }
+
+  free(): number {
+    return spaceOf(this.#directory)?.free ?? 0;
+  }
+
+  storeFailed(now: number): void {
+    this.#refuseUntil = now + refusal;
+  }
+
+  /** Attempts could not be recorded, even without the reserve. */
+  attemptFailed(now: number): void {
+    this.#dialAt = now + pause;
+    this.#refuseUntil = now + refusal;
+  }
+
+  /** Frees the reserve. False: there was none. */
+  giveUpReserve(): boolean {
+    const freed = this.#reserve.giveUp();
+    if (freed === 0) return false;
+    this.#log.record(mailWarning, `The disk is full: the reserve of ${freed} bytes is given up to record deliveries`);
+    return true;
+  }
+
+  block(reason: string): void {
+    if (this.#blocked) return;
+    this.#blocked = true;
+    this.#log.record(mailWarning, `Deliveries cannot be recorded, delivery stops: ${reason}`);
+  }
+
+  unblock(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.#log.record(mailNotice, 'Deliveries can be recorded again, delivery goes on');
+  }
+
+  /** Compares the free space with the low-water mark, tells the workers, makes the reserve anew where there is room. */
+  check(spool: Snapshot['spool'], now: number): void {
+    const space = spaceOf(this.#directory);
+    const low = space === null ? 0 : lowWater(space.total, spool);
+    const free = space?.free ?? Number.POSITIVE_INFINITY;
+    const enough = this.#full ? low + low / 20 : low; // a little more before it takes mail again, or it would flutter
+    const full = this.#blocked || free < enough || now < this.#refuseUntil;
+    if (full !== this.#full) {
+      this.#full = full;
+      this.#log.record(
+        full ? mailWarning : mailNotice,
+        full
+          ? `New mail is refused with 452: ${free} bytes free on the disk of the queue, ${low} needed`
+          : `New mail is taken again: ${free} bytes free on the disk of the queue`,
+      );
+      this.#tell(full);
+    }
+    if (!this.#blocked && this.#reserve.held < spool.reserve && free >= low + spool.reserve - this.#reserve.held) {
+      // Failing is no news: the next check tries again.
+      this.#reserve.make(spool.reserve).catch(() => undefined);
+    }
+  }
+
+  close(): void {
+    this.#reserve.close();
+  }
+}

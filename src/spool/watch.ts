@@ -1,0 +1,59 @@
+// Messages that wait long: their senders are told, then they are given up. By the settings in force now, whatever they were
+// when the message came; also while their destination is down and nothing is tried.
+import type { SpoolContext } from './context.ts';
+import { isExpired, noticeAge } from './schedule.ts';
+import { expire, tellDelay } from './settle.ts';
+import { jobClass } from './store.ts';
+
+const interval = 1000;
+/** Messages handled in one transaction. */
+const step = 100;
+
+export class Watch {
+  readonly #context: SpoolContext;
+  #at = 0;
+
+  constructor(context: SpoolContext) {
+    this.#context = context;
+  }
+
+  isDue(now: number): boolean {
+    return now >= this.#at;
+  }
+
+  /** Settings changed: look again at once. */
+  reset(): void {
+    this.#at = 0;
+  }
+
+  /** Inside a transaction. Returns true where the next turn shall go on. */
+  run(now: number): boolean {
+    const { retry } = this.#context.snapshot();
+    const expired = (mid: number, destination: string) => expire(this.#context, mid, destination);
+    const notice = noticeAge(retry);
+    const more = [
+      this.#old(jobClass.bounce, now - retry.bounceLifetime, expired),
+      this.#old(jobClass.noticed, now - retry.lifetime, expired),
+      this.#old(jobClass.normal, now - (notice ?? retry.lifetime), (mid, destination) => {
+        const since = this.#context.store.job(mid, destination)?.since ?? now;
+        if (notice === null || isExpired(since, false, now, retry)) expired(mid, destination);
+        else tellDelay(this.#context, mid, destination);
+      }),
+    ].includes(true);
+    this.#at = more ? now : now + interval;
+    this.#context.store.vacuum(256);
+    return more;
+  }
+
+  #old(value: number, since: number, handle: (mid: number, destination: string) => void): boolean {
+    const { flights, store } = this.#context;
+    const limit = step + Math.min(flights.size, 10_000);
+    let handled = 0;
+    for (const { mid, destination } of store.watch(value, since, limit)) {
+      if (flights.has(mid, destination)) continue; // its outcome decides
+      handle(mid, destination);
+      if (++handled === step) return true;
+    }
+    return false;
+  }
+}
