@@ -54,7 +54,7 @@ export function assembleSnapshot(
     gui: config.gui,
     listeners: config.listeners,
     certificates: [demo, ...material.certificates],
-    accept: config.accept.map((domain) => sure(parseDomain(domain))),
+    accept: config.accept.map((domain) => sure(parseDomainPattern(domain))),
     recipients: {
       ...(material.addresses === null ? {} : { addresses: material.addresses }),
       ...(patterns === undefined || patterns.length === 0
@@ -126,7 +126,8 @@ function senderGroups(config: GatewayConfig): Snapshot['senderGroups'] {
 
 function matchText(match: string): string {
   if (match === 'ALL' || match === 'relay') return match;
-  return match.startsWith('.') ? sure(parseDomainPattern(match)) : canonicalRange(sure(parseRange(match)));
+  const range = parseRange(match);
+  return range.ok ? canonicalRange(range.value) : sure(parseDomainPattern(match));
 }
 
 /** 1.2 and 1.3 always; the boxes add 1.1 and 1.0, which the rules let happen only as one unbroken run. */

@@ -141,7 +141,11 @@ function checkCertificates(config: GatewayConfig, report: Report): void {
 function checkDomains(config: GatewayConfig, report: Report): void {
   const accepted = unique(report, 'the domain');
   for (const [index, text] of config.accept.entries()) {
-    const domain = parsed(report, ['accept', index], parseDomain(text));
+    if (text === '*') {
+      report(['accept', index], '"*" would take mail for every domain there is', 'list your domains');
+      continue;
+    }
+    const domain = parsed(report, ['accept', index], parseDomainPattern(text));
     if (domain !== null) accepted(domain, ['accept', index]);
   }
   const destinations = unique(report, 'the destination');
@@ -210,16 +214,9 @@ function checkMatch(match: string, path: Path, report: Report): void {
     return;
   }
   const word = ['ALL', 'relay'].find((known) => known.toLowerCase() === match.toLowerCase());
-  const domain = parseDomain(match);
-  report(
-    path,
-    `${quote(match)} is not "relay", "ALL", an address, a range or a host name suffix`,
-    word !== undefined
-      ? `write ${word}`
-      : domain.ok
-        ? `write .${match} for all hosts below it`
-        : 'write one of these, such as 192.0.2.0/24 or .example.com',
-  );
+  const reason = `${quote(match)} is not "relay", "ALL", an address, a range or a host name`;
+  if (word !== undefined) report(path, reason, `write ${word}`);
+  else if (!parseDomain(match).ok) report(path, reason, 'write one of these, such as 192.0.2.0/24 or .example.com');
 }
 
 function checkRoutes(config: GatewayConfig, report: Report): void {

@@ -118,7 +118,7 @@ const senderGroup = object(
     name: name('Its name in the mail log. `RELAYLIST` and `ALL` replace the built-in groups.'),
     match: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 100_000 })], {
       description:
-        '`relay` (the relay list), `ALL`, an address, a CIDR range, or a host name suffix such as `.example.com`; or a list.',
+        '`relay` (the relay list), `ALL`, an address, a CIDR range, a host name, or `.example.com` for all names below it; or a list. Names count if they are verified (the name leads back to the address).',
     }),
     action: Type.Union(
       [Type.Literal('ACCEPT'), Type.Literal('RELAY'), Type.Literal('REJECT'), Type.Literal('TCPREFUSE')],
@@ -210,6 +210,12 @@ export const limitsSchema = object(
     hops: count(100, 'Received lines before a message is refused as a loop (RFC 5321 6.3).'),
     headerSize: size('256KiB', 'Largest header of a message.', { least: '16KiB', most: '64MiB' }),
     lineLength: count(998, 'Octets in a line of a message, its CRLF not counted (RFC 5321 4.5.3.1.6).', 998),
+    lineLength: count(
+      998,
+      'Longest line of a message in octets, without its CRLF (RFC 5321 4.5.3.1.6).',
+      998,
+      100_000_000,
+    ),
     dataRate: size('100B', 'Smallest rate a second at which a message must arrive, after the first 30 s; 0B: any.', {
       most: '1MiB',
     }),
@@ -332,7 +338,7 @@ export const configSchema = object(
       elements: 'set',
       maxItems: 100_000,
       default: [],
-      description: 'Recipient domains taken from anybody.',
+      description: 'Recipient domains taken from anybody; `.example.com` stands for the sub-domains of example.com.',
     }),
     recipients,
     relay: Type.Array(text('An address or range.'), {

@@ -87,7 +87,9 @@ const conflicting: readonly (readonly [
     (config) => {
       config.hostname = 'x.example';
     },
-    (config) => void (config.hostname = 'y.example'),
+    (config) => {
+      config.hostname = 'y.example';
+    },
   ],
   [
     'listeners[in].port',
@@ -98,7 +100,13 @@ const conflicting: readonly (readonly [
       at(config.listeners, 0).port = 27;
     },
   ],
-  ['listeners[in]', (config) => void config.listeners.shift(), (config) => void (at(config.listeners, 0).port = 27)],
+  [
+    'listeners[in]',
+    (config) => void config.listeners.shift(),
+    (config) => {
+      at(config.listeners, 0).port = 27;
+    },
+  ],
   [
     'listeners[in]',
     (config) => {

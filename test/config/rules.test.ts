@@ -62,7 +62,9 @@ const refused: readonly (readonly [text: string, ...issues: Expected[]])[] = [
   ['accept: ["*.example.com"]', [1, 'accept[#1]', /a character that no domain has/, /only the domain/]],
   ['accept: [user@example.com]', [1, 'accept[#1]', /not a domain/, /only the domain/]],
   ['accept: [example.com.]', [1, 'accept[#1]', /ends with a dot/, /write example\.com/]],
-  ['accept: [.example.com]', [1, 'accept[#1]', /two dots stand together, or one at its beginning/, /remove a dot/]],
+  ['accept: [..example.com]', [1, 'accept[#1]', /two dots stand together, or one at its beginning/, /remove a dot/]],
+  ['accept: ["*"]', [1, 'accept[#1]', /every domain there is/, /list your domains/]],
+  ['accept: [.example.com, .EXAMPLE.com]', [1, 'accept[#2]', /stands twice/, /remove/]],
   ['accept: [-a.example]', [1, 'accept[#1]', /"-a" is not a part of a name/, /./]],
   ['recipients: {patterns: [info]}', [1, 'recipients.patterns[#1]', /no "@"/, /info@example\.com/]],
   [
@@ -93,8 +95,8 @@ const refused: readonly (readonly [text: string, ...issues: Expected[]])[] = [
   ],
   ['senderGroups: [{name: A, match: all, action: REJECT}]', [1, 'senderGroups[A].match', /"all" is not/, /write ALL/]],
   [
-    'senderGroups: [{name: A, match: [192.0.2.0/24, example.com], action: REJECT}]',
-    [1, 'senderGroups[A].match[#2]', /host name suffix/, /write \.example\.com/],
+    'senderGroups: [{name: A, match: [192.0.2.0/24, '*.example.com'], action: REJECT}]',
+    [1, 'senderGroups[A].match[#2]', /host name/, /such as .* \.example\.com/],
   ],
   [
     'senderGroups: [{name: A, match: 10.0.0.1/8, action: REJECT}]',
@@ -198,9 +200,9 @@ const taken: readonly string[] = [
   'listeners: [{name: a, port: 25, address: "::1"}, {name: b, port: 25, address: 127.0.0.1}]',
   'listeners: [{name: a, port: 25, address: "fe80::1%eth0"}]',
   'gui: {ports: []}\nlisteners: [{name: a, port: 8443}]',
-  'accept: [example.com, under_score.example, bücher.example, localhost]',
+  'accept: [example.com, .example.com, under_score.example, bücher.example, localhost]',
   'relay: [10.0.0.0/8, 192.0.2.1, "2001:db8::/32", "::1"]',
-  'senderGroups: [{name: BLOCK, match: [192.0.2.0/24, .bad.example], action: TCPREFUSE}, {name: ALL, match: ALL, action: REJECT}]',
+  'senderGroups: [{name: BLOCK, match: [192.0.2.0/24, .bad.example, mail.bad.example], action: TCPREFUSE}, {name: ALL, match: ALL, action: REJECT}]',
   'senderGroups: [{name: RELAYLIST, match: relay, action: RELAY}, {name: ALL, match: ALL, action: ACCEPT}]',
   'routes: [{domain: .example.com, to: ["[::1]:25", mx.example.com, "192.0.2.1:2600"]}, {domain: "*", to: [USEDNS]}]',
   'destinations: [{domain: a.example, tls: none}, {domain: b.example, tls: preferred}, {domain: c.example, tls: required}]',
