@@ -210,12 +210,6 @@ export const limitsSchema = object(
     hops: count(100, 'Received lines before a message is refused as a loop (RFC 5321 6.3).'),
     headerSize: size('256KiB', 'Largest header of a message.', { least: '16KiB', most: '64MiB' }),
     lineLength: count(998, 'Octets in a line of a message, its CRLF not counted (RFC 5321 4.5.3.1.6).', 998),
-    lineLength: count(
-      998,
-      'Longest line of a message in octets, without its CRLF (RFC 5321 4.5.3.1.6).',
-      998,
-      100_000_000,
-    ),
     dataRate: size('100B', 'Smallest rate a second at which a message must arrive, after the first 30 s; 0B: any.', {
       most: '1MiB',
     }),
