@@ -1,7 +1,7 @@
 // The gateway as one program: data directory, configuration, threads, shell. What the main thread does, and its life cycle.
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startShellServer } from '../admin/shell/server.ts';
+import { ShellServer } from '../admin/shell/server.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { ConfigStore } from '../config/store.ts';
 import { messageOf } from '../errors.ts';
@@ -108,7 +108,7 @@ export class Gateway {
       pool: this.#pool,
       log: this.#log,
     });
-    const shell = await startShellServer({ dataDirectory, host });
+    const shell = await ShellServer.listen(dataDirectory, host);
     undo.push(() => shell.close());
     for (const warning of this.#store.warnings) this.warn(warning);
     this.#log.record(systemNotice, `${versionLine} started with revision ${this.snapshot.revision}`);

@@ -48,7 +48,7 @@ export class MailWorker implements ThreadBody {
   #full = false;
   /** Destination keys of domains under the present routes; bounded, emptied by each commit. */
   #destinations = new Map<string, string>();
-  readonly #counts = { accepted: 0, refused: 0, incoming: 0, incomingTotal: 0 };
+  readonly #counts = { accepted: 0, refused: 0, incoming: 0, incomingTotal: 0, outgoingTotal: 0 };
 
   constructor(data: ThreadData) {
     if (data.ledger === undefined || data.spool === undefined) {
@@ -73,7 +73,10 @@ export class MailWorker implements ThreadBody {
       resolver: this.#resolver,
       spoolDirectory,
       snapshot: () => this.#snapshot,
-      nextDcid: () => nextId(ids, 'dcid'),
+      nextDcid: () => {
+        this.#counts.outgoingTotal++;
+        return nextId(ids, 'dcid');
+      },
       admit: (destination, limit) => counters.acquire(`out ${destination}`, limit),
       leave: (destination) => counters.release(`out ${destination}`),
       isOwnAddress: (address, port) => this.#listeners.has(address, port),
@@ -150,7 +153,8 @@ export class MailWorker implements ThreadBody {
 
   query(name: string): unknown {
     if (name === 'status') {
-      return { ...this.#counts, ...this.#delivery.status() } satisfies MailWorkerStatus;
+      const { connections, delivered, deferred, bounced } = this.#delivery.status();
+      return { ...this.#counts, outgoing: connections, delivered, deferred, bounced } satisfies MailWorkerStatus;
     }
     throw new PosternError('not-found', `a mail worker has no query "${name}"`);
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { destinationOf } from '../delivery/route.ts';
 import { PosternError } from '../errors.ts';
 import { createEventSink } from '../ledger/sink.ts';
 import { Spool } from '../spool/spool.ts';
@@ -13,11 +14,15 @@ await runThread(async (data) => {
     snapshot: data.snapshot,
     ids: data.ids,
     log,
+    destinationOf,
   });
   return {
     prepare: async (snapshot) => ({ activate: () => spool.apply(snapshot), abandon: () => undefined }),
     query: (name, args) => spool.query(name, args),
-    attach: (name, port) => spool.attach(name, port),
+    attach: (name, port) => {
+      if (name === 'ledger') log.reconnect(port);
+      else spool.attach(name, port);
+    },
     stop: async () => {
       await spool.stop();
       log.flush();
