@@ -1,5 +1,6 @@
 // All syslog collectors: makes each line in the form that collectors of this kind of gateway parse (BSD syslog, RFC 3164) and
 // hands it to each. `<166>Mar 17 18:24:37 mail_logs: Info: MID 6 ready 100 bytes from <a@example.org>`.
+import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Snapshot } from '../config/snapshot.ts';
@@ -41,6 +42,7 @@ export function prepareSyslog(snapshot: Snapshot): PreparedSyslog {
 function compileTls(settings: CollectorSettings, snapshot: Snapshot): ClientTls | null {
   if (settings.protocol !== 'tls') return null;
   try {
+    if (settings.ca !== undefined) checkAuthorities(settings.ca);
     return compileClientTls(snapshot.tls.otherClients, settings.ca === undefined ? {} : { ca: settings.ca });
   } catch (error) {
     if (!(error instanceof PosternError)) throw error;
@@ -48,6 +50,21 @@ function compileTls(settings: CollectorSettings, snapshot: Snapshot): ClientTls 
       cause: error,
       ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
     });
+  }
+}
+
+/** OpenSSL takes a text without any certificate for an empty list, under which nobody would ever verify. */
+function checkAuthorities(pem: string): void {
+  const remedy = 'give a PEM file with the certificate of the authority that signs the collector';
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new PosternError('bad-certificate', '"ca" holds no certificate', { remedy });
+  for (const block of blocks) {
+    try {
+      new X509Certificate(block);
+    } catch (error) {
+      const message = `"ca" holds a certificate that cannot be read: ${messageOf(error)}`;
+      throw new PosternError('bad-certificate', message, { remedy, cause: error });
+    }
   }
 }
 
