@@ -20,6 +20,16 @@ const mostDestinations = 20_000;
 /** How long after it came back untried a message is due again; ms. */
 const untriedPause = 1000;
 
+/** Counts since the start, and how it stands now; `memory` in bytes. Recipients, not messages, are counted. */
+export interface DeliveryStatus {
+  readonly connections: number;
+  readonly transfers: number;
+  readonly memory: number;
+  readonly delivered: number;
+  readonly deferred: number;
+  readonly bounced: number;
+}
+
 /** A task whose recipients now go to several destinations: their outcomes are gathered into one. */
 interface Gathering {
   pending: number;
@@ -93,10 +103,7 @@ export class Delivery implements DestinationOwner {
     }
   }
 
-  status(): { readonly connections: number; readonly transfers: number; readonly delivered: number } & Record<
-    string,
-    number
-  > {
+  status(): DeliveryStatus {
     let connections = 0;
     for (const destination of this.#destinations.values()) connections += destination.connections;
     return { connections, transfers: this.#transfers, memory: this.#memory, ...this.#counts };

@@ -358,7 +358,9 @@ export class Client<M extends OutgoingMessage> {
   }
 
   #transactionRefused(phase: Phase, reply: Reply): void {
-    this.#failAll(this.#rids, replyFailure(reply, phase));
+    const failure = replyFailure(reply, phase);
+    // What is said about the sender of a question says nothing about the recipient.
+    this.#failAll(this.#rids, this.#inHand().probe === true ? temporary(failure) : failure);
     this.#next();
   }
 
