@@ -1,12 +1,21 @@
 // certconfig: certificates from PEM files, under names that listeners use.
 import type { X509Certificate } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { messageOf, PosternError } from '../../errors.ts';
 import { checkCertificatePair } from '../../tls/certificates.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
-import { accepted, askChoice, askValue, askYesNo, type Operation, operationMenu, refused, short } from './question.ts';
+import { readNamedFile } from './named-file.ts';
+import {
+  accepted,
+  askChoice,
+  askValue,
+  askYesNo,
+  errorText,
+  type Operation,
+  operationMenu,
+  refused,
+  short,
+} from './question.ts';
 
 export type CertificateEntry = GatewayConfig['certificates'][number];
 
@@ -42,28 +51,12 @@ function samePair(a: CertificateEntry, b: CertificateEntry): boolean {
   return a.name === b.name && a.cert === b.cert && a.key === b.key;
 }
 
-async function readPem(directory: string, file: string): Promise<string> {
-  try {
-    const handle = await open(resolve(directory, file), 'r');
-    try {
-      const status = await handle.stat();
-      if (!status.isFile()) throw new Error('it is not a file');
-      if (status.size > longestFile) throw new Error(`it has more than ${longestFile} bytes`);
-      return await handle.readFile('utf8');
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw new PosternError('io', `cannot read ${file}: ${messageOf(error)}`, {
-      remedy: 'it must be a PEM file that the user who runs the gateway can read',
-      cause: error,
-    });
-  }
-}
-
 /** Reads and checks a pair: that both belong together and are strong enough. Throws `bad-certificate` or `io`. */
 export async function describePair(directory: string, entry: CertificateEntry): Promise<readonly string[]> {
-  const checked = checkCertificatePair(await readPem(directory, entry.cert), await readPem(directory, entry.key));
+  const checked = checkCertificatePair(
+    await readNamedFile(directory, entry.cert, longestFile),
+    await readNamedFile(directory, entry.key, longestFile),
+  );
   return [describe(checked.certificate, checked.keyType), ...checked.warnings];
 }
 
@@ -96,7 +89,7 @@ async function askPair(dialogue: Dialogue, directory: string, present: Certifica
       return { entry, about: await describePair(directory, entry) };
     } catch (error) {
       if (!(error instanceof PosternError)) throw error;
-      dialogue.refuse(error.remedy === undefined ? error.message : `${error.message}: ${error.remedy}`);
+      dialogue.refuse(errorText(error));
     }
   }
 }

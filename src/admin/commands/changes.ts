@@ -101,7 +101,7 @@ export const commitdetail: Command = {
   group: 'Changes',
   summary: 'the last commit, or revision N: when, who, comment, what it changed',
   usage: 'commitdetail [N]',
-  help: 'The number of a revision is the one in the list of "rollbackconfig".',
+  help: 'The list of "rollbackconfig" has the numbers of the revisions.',
   words: 'own',
   run: async ({ host, dialogue, words }) => {
     const history = host.config.history();
@@ -139,9 +139,10 @@ committed at once; the history keeps everything, so that a rollback can be rolle
       dialogue.print('\nThere are no previous commits to go back to.');
       return;
     }
-    const width = String(offered[0]?.number ?? 1).length + 1;
-    const rows = offered.map(({ number, time, user: who, comment }) =>
-      `${`${number}.`.padEnd(width)} ${formatTime(time).padEnd(30)}${who.padEnd(16)}${comment}`.trimEnd(),
+    const width = String(offered.length).length + 1;
+    const rows = offered.map(
+      ({ number, time, user: who, comment }, index) =>
+        `${`${index + 1}.`.padEnd(width)} ${formatTime(time).padEnd(30)}${who.padEnd(16)}${comment} (revision ${number})`,
     );
     const heading = `${''.padEnd(width)} ${'Committed On'.padEnd(30)}${'User'.padEnd(16)}Description`;
     const chosen = await askValue(
@@ -151,7 +152,7 @@ committed at once; the history keeps everything, so that a rollback can be rolle
       },
       (answer) => {
         if (answer === '') return accepted(null);
-        const entry = offered.find((one) => String(one.number) === answer.replace(/\.$/, ''));
+        const entry = /^[0-9]+\.?$/.test(answer) ? offered[Number.parseInt(answer, 10) - 1] : undefined;
         return entry === undefined
           ? refused(`"${short(answer)}" is not in the list. Enter a number of its first column, or nothing.`)
           : accepted(entry);
@@ -168,7 +169,10 @@ committed at once; the history keeps everything, so that a rollback can be rolle
       dialogue.print('\nIt is the same as what is committed; there is nothing to commit.');
       return;
     }
-    if (!(await askYesNo(dialogue, '\nDo you want to commit this configuration now?', true))) return;
+    if (!(await askYesNo(dialogue, '\nDo you want to commit this configuration now?', false))) {
+      dialogue.print('\nBe sure to run "commit" to make these settings active.');
+      return;
+    }
     const comment = `rollback to revision ${chosen.number}`;
     const { time } = await host.commit(user, comment, true);
     dialogue.print(`Changes committed: ${formatTime(time)}`);

@@ -1,9 +1,8 @@
 // showconfig, loadconfig: the configuration as a YAML text.
-import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { printConfig } from '../../config/yaml.ts';
-import { messageOf, PosternError } from '../../errors.ts';
+import { PosternError } from '../../errors.ts';
 import type { Command, Dialogue } from './command.ts';
+import { readNamedFile } from './named-file.ts';
 import { accepted, askChoice, askValue, refused } from './question.ts';
 
 /** Characters of a pasted configuration, bytes of a file. */
@@ -76,20 +75,5 @@ async function fromFile(
   const source = await askValue(dialogue, { text: '\nEnter the name of the file to import:' }, (answer) =>
     answer === '' ? refused('Enter the name of a YAML file.') : accepted(answer),
   );
-  try {
-    const file = await open(resolve(directory, source), 'r');
-    try {
-      const status = await file.stat();
-      if (!status.isFile()) throw new Error('it is not a file');
-      if (status.size > longest) throw new Error(`it has more than ${longest} bytes`);
-      return { text: await file.readFile('utf8'), source };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw new PosternError('io', `cannot read ${source}: ${messageOf(error)}`, {
-      remedy: 'The file must be readable for the user that runs the gateway.',
-      cause: error,
-    });
-  }
+  return { text: await readNamedFile(directory, source, longest), source };
 }

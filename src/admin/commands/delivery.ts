@@ -1,4 +1,5 @@
 // delivernow, delete, hold, release: what an administrator does to messages in the queue.
+import { PosternError } from '../../errors.ts';
 import type { AdminHost, QueueFilter } from '../host.ts';
 import type { Command, CommandContext } from './command.ts';
 import { askChoice, askValue, askYesNo } from './question.ts';
@@ -19,11 +20,16 @@ export function describeFilter(filter: QueueFilter): string {
 
 const deliveries = (count: number): string => `${formatCount(count)} ${count === 1 ? 'delivery' : 'deliveries'}`;
 
-/** Words that the question does not need: `delete 12` is `delete 4 12 `. */
+/** What the word behind the command names, or the answer to the question. */
 async function filterOf(context: CommandContext, action: Action): Promise<QueueFilter> {
   const { dialogue, words } = context;
   const [first, ...rest] = words;
-  if (first !== undefined && rest.length === 0) {
+  if (rest.length > 0) {
+    throw new PosternError('bad-usage', `${action} takes one word that names the messages`, {
+      remedy: `Usage: ${action} ${wordsUsage}`,
+    });
+  }
+  if (first !== undefined) {
     const mid = checkMid(first);
     if (mid.ok) return { mid: mid.value };
     if (/^all$/i.test(first)) return {};
@@ -57,7 +63,7 @@ function change(host: AdminHost, action: Action, filter: QueueFilter, user: stri
   }
 }
 
-const words = '[MID | HOST | ADDRESS | ALL] [-y]';
+const wordsUsage = '[MID | HOST | ADDRESS | ALL] [-y]';
 const about = `A word behind the command names the messages: a message ID, a recipient host, a recipient address, or ALL; without one
 it asks. It asks for a confirmation unless there is -y.`;
 
@@ -66,7 +72,7 @@ export const deleteMessages: Command = {
   aliases: ['deleterecipients'],
   group: 'Queue',
   summary: 'remove messages from the queue, without a bounce',
-  usage: `delete ${words}`,
+  usage: `delete ${wordsUsage}`,
   help: `${about} What is deleted is gone; nobody is told. The mail log says who deleted it. An attempt that is under way goes on.`,
   words: 'own',
   complete: ['ALL'],
@@ -77,7 +83,7 @@ export const hold: Command = {
   name: 'hold',
   group: 'Queue',
   summary: 'keep messages in the queue without trying to deliver them',
-  usage: `hold ${words}`,
+  usage: `hold ${wordsUsage}`,
   help: `${about} A held message does not age out; "release" lets it go.`,
   words: 'own',
   complete: ['ALL'],
@@ -88,7 +94,7 @@ export const release: Command = {
   name: 'release',
   group: 'Queue',
   summary: 'let held messages go',
-  usage: `release ${words}`,
+  usage: `release ${wordsUsage}`,
   help: `${about} What is released is due at once.`,
   words: 'own',
   complete: ['ALL'],

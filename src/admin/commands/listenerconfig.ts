@@ -4,7 +4,7 @@ import { parseAddress } from '../../config/names.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { PosternError } from '../../errors.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
-import { accepted, askChoice, askValue, askYesNo, operationMenu, refused, short } from './question.ts';
+import { accepted, askChoice, askValue, askYesNo, operationMenu, refused, sentence, short } from './question.ts';
 
 export type ListenerSettings = GatewayConfig['listeners'][number];
 
@@ -71,7 +71,7 @@ async function askListener(
     },
     (answer) => {
       const parsed = parseAddress(answer);
-      return parsed.ok ? accepted(parsed.value) : refused(`${capital(parsed.reason)}; ${parsed.remedy}.`);
+      return parsed.ok ? accepted(parsed.value) : refused(`${sentence(parsed.reason)}\n${sentence(parsed.remedy)}`);
     },
   );
   const port = await askValue(
@@ -118,10 +118,6 @@ async function askListener(
         : refused('A name here is up to 63 characters, without blanks.'),
   );
   return { name, address, port, tls: tlsLevels[level] ?? 'preferred', certificate, interface: iface };
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** By number or name; null: none. */

@@ -114,7 +114,10 @@ everything. Ctrl-C ends the search.`,
     }
     const options = { ignoreCase, invert };
     let found = 0;
-    for await (const line of grepLog(host.logDirectory, log?.log ?? 'mail', pattern, { ...options, signal: dialogue.signal })) {
+    for await (const line of grepLog(host.logDirectory, log?.log ?? 'mail', pattern, {
+      ...options,
+      signal: dialogue.signal,
+    })) {
       dialogue.print(line);
       found++;
       await dialogue.drained();

@@ -48,7 +48,7 @@ async function perform(dialogue: Dialogue, operation: Operation): Promise<void> 
     await operation.run();
   } catch (error) {
     if (!(error instanceof PosternError)) throw error;
-    dialogue.refuse(error.remedy === undefined ? error.message : `${error.message}\n${error.remedy}`);
+    dialogue.refuse(errorText(error));
   }
 }
 
@@ -113,4 +113,19 @@ export async function askChoice(
 export function short(text: string): string {
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?');
   return line.length > 60 ? `${line.slice(0, 57)}...` : line;
+}
+
+/** An error as it is told: its message as a sentence, on the next line what would be right. */
+export function errorText(error: PosternError): string {
+  return [error.message, error.remedy ?? '']
+    .filter((text) => text !== '')
+    .map(sentence)
+    .join('\n');
+}
+
+/** Begins with a capital unless its first word is a name, a path or a key; ends with a full stop unless it has an end. */
+export function sentence(text: string): string {
+  const capital = /^[a-z]+[ ,;]/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
+  if (capital.startsWith('Usage: ')) return capital;
+  return /[.!?:\n)"]$/.test(capital) || capital.includes('\n') ? capital : `${capital}.`;
 }

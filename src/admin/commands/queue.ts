@@ -1,11 +1,13 @@
 // showrecipients, hoststatus: the queue, with reasons and next tries.
 import { parseDomain } from '../../config/names.ts';
-import type { QueueFilter, QueueRow } from '../host.ts';
+import type { AdminHost, QueueFilter, QueueRow } from '../host.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
 import { accepted, askChoice, askValue, type Checked, refused, short } from './question.ts';
 import { formatCount, formatSize, formatSpan, formatTime } from './time.ts';
 
 const batch = 200;
+/** What one query returns at most. */
+const listLimit = 1000;
 const shownRecipients = 20;
 const destinationLimit = 1000;
 
@@ -82,13 +84,23 @@ export async function askFilter(
   }
 }
 
+/** Whole messages only: the next batch begins behind a message, and one to several destinations has several rows. */
+async function nextRows(host: AdminHost, filter: QueueFilter, after: number) {
+  const rows = await host.queue.list(filter, after, batch);
+  const last = rows.at(-1)?.mid;
+  if (rows.length < batch || last === undefined) return { rows, more: false };
+  const whole = rows.filter((row) => row.mid !== last);
+  if (whole.length > 0) return { rows: whole, more: true };
+  return { rows: await host.queue.list({ ...filter, mid: last }, after, listLimit), more: true };
+}
+
 /** Prints the rows that match; at a terminal a screen at a time. Returns how many. */
 async function printRows({ host, dialogue }: CommandContext, filter: QueueFilter): Promise<number> {
   let after = 0;
   let shown = 0;
   let used = 0;
   for (;;) {
-    const rows = await host.queue.list(filter, after, batch);
+    const { rows, more } = await nextRows(host, filter, after);
     const now = Date.now();
     for (const row of rows) {
       const text = describeRow(row, now);
@@ -103,9 +115,8 @@ async function printRows({ host, dialogue }: CommandContext, filter: QueueFilter
       shown++;
     }
     await dialogue.drained();
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < batch) return shown;
-    after = last.mid;
+    if (!more) return shown;
+    after = rows.at(-1)?.mid ?? after;
   }
 }
 

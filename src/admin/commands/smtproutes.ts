@@ -11,6 +11,7 @@ import {
   type Operation,
   operationMenu,
   refused,
+  sentence,
   short,
 } from './question.ts';
 
@@ -36,7 +37,7 @@ export function withoutRoute(config: GatewayConfig, domain: string): GatewayConf
 /** `ALL`, as the reference says it, is our `*`. */
 export function checkRouteDomain(answer: string): Checked<string> {
   const parsed = parseDomainPattern(/^all$/i.test(answer) ? '*' : answer);
-  return parsed.ok ? accepted(parsed.value) : refused(`${sentence(parsed.reason)} To put it right: ${parsed.remedy}.`);
+  return parsed.ok ? accepted(parsed.value) : refused(`${sentence(parsed.reason)}\n${sentence(parsed.remedy)}`);
 }
 
 /** Hosts separated by commas, or `USEDNS` by itself. */
@@ -49,13 +50,9 @@ export function checkRouteHosts(answer: string): Checked<string[]> {
   if (hosts.length > 32) return refused('A route has at most 32 hosts.');
   for (const host of hosts) {
     const parsed = parseTarget(host, 25);
-    if (!parsed.ok) return refused(`${sentence(parsed.reason)} To put it right: ${parsed.remedy}.`);
+    if (!parsed.ok) return refused(`${sentence(parsed.reason)}\n${sentence(parsed.remedy)}`);
   }
   return accepted(hosts);
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 const shownDomain = (domain: string): string => (domain === '*' ? 'ALL' : domain);

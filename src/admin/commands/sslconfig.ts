@@ -11,8 +11,8 @@ import {
   tlsVersions,
   versionList,
 } from '../../tls/versions.ts';
-import type { Command, CommandContext, Dialogue } from './command.ts';
-import { accepted, askValue, askYesNo, type Checked, operationMenu, refused } from './question.ts';
+import type { Command, CommandContext } from './command.ts';
+import { accepted, askValue, askYesNo, type Checked, errorText, operationMenu, refused } from './question.ts';
 
 export type TlsService = 'gui' | 'inbound' | 'outbound';
 
@@ -68,13 +68,8 @@ function checkTyped(input: string, versions: readonly TlsVersion[], kept: string
     return accepted(input === kept ? kept : checked);
   } catch (error) {
     if (!(error instanceof PosternError)) throw error;
-    return refused(sentence(error));
+    return refused(errorText(error));
   }
-}
-
-function sentence(error: PosternError): string {
-  const text = `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
-  return error.remedy === undefined ? text : `${text} To put it right: ${error.remedy}.`;
 }
 
 async function editService(
@@ -103,21 +98,30 @@ async function editService(
   for (const warning of cipherWarnings(ciphers, versions)) dialogue.print(`\n${warning}`);
 }
 
-async function verify(dialogue: Dialogue): Promise<void> {
+/** Suites of a cipher string, or of a service (`INBOUND`) under its own versions. Null: nothing was entered. */
+function verifyLines(answer: string, config: GatewayConfig): readonly string[] | null {
+  if (answer === '') return null;
+  const service = services.find(({ key }) => key === answer.toLowerCase());
+  if (service === undefined) return cipherLines(answer, tlsVersions);
+  const { versions, ciphers } = config.tls[service.key];
+  return cipherLines(ciphers, versions);
+}
+
+async function verify({ host, dialogue, user }: CommandContext): Promise<void> {
+  const { config } = host.config.candidate(user);
   const lines = await askValue(
     dialogue,
-    { text: '\nEnter the ssl cipher you want to verify.' },
-    (answer): Checked<readonly string[]> => {
-      if (answer === '') return accepted([]);
+    { text: '\nEnter the ssl cipher you want to verify.', choices: services.map(({ key }) => key.toUpperCase()) },
+    (answer): Checked<readonly string[] | null> => {
       try {
-        return accepted(cipherLines(answer, tlsVersions));
+        return accepted(verifyLines(answer, config));
       } catch (error) {
         if (!(error instanceof PosternError)) throw error;
-        return refused(sentence(error));
+        return refused(errorText(error));
       }
     },
   );
-  if (lines.length > 0) dialogue.print(`\n${lines.join('\n')}`);
+  if (lines !== null) dialogue.print(`\n${lines.join('\n')}`);
 }
 
 /** One question where 1.0 is enabled (it brings 1.1 with it), two where it is not. */
@@ -139,7 +143,9 @@ export const sslconfig: Command = {
   usage: 'sslconfig [GUI|INBOUND|OUTBOUND [VERSIONS [CIPHERS]]]',
   help: `Versions are chosen from a menu: a number (2), a range (1-3) or a list (1, 2, 3). They must be one unbroken run: TLS v1.0
 and v1.2 cannot be on together unless v1.1, which bridges them, is on too. The cipher string is OpenSSL's and rules TLS
-v1.0-v1.2 only; the three suites of TLS v1.3 are fixed. VERIFY shows the suites that a cipher string stands for.
+v1.0-v1.2 only; the three suites of TLS v1.3 are fixed. VERIFY shows
+the suites that a cipher string stands for; GUI, INBOUND or OUTBOUND in its place: what that service really accepts under
+its versions.
 OTHER_CLIENT_TLSV10 is about the connections that the gateway itself opens, other than mail: to log collectors. They always
 speak TLS v1.2 and v1.3; v1.0 and v1.1 are allowed here. Nothing changes before "commit".`,
   words: 'answers',
@@ -155,7 +161,7 @@ speak TLS v1.2 and v1.3; v1.0 and v1.1 are allowed here. Nothing changes before 
           text: `Edit ${service.title} ssl settings.`,
           run: () => editService(context, service),
         })),
-        { key: 'VERIFY', text: 'Verify and show ssl cipher list.', run: () => verify(dialogue) },
+        { key: 'VERIFY', text: 'Verify and show ssl cipher list.', run: () => verify(context) },
         {
           key: 'OTHER_CLIENT_TLSV10',
           text: 'Edit TLS v1.0 for other client services.',

@@ -32,10 +32,8 @@ export class LineInput implements Source {
   async next(ask: Ask): Promise<string | null> {
     if (ask.prompt !== '') this.#output.write(ask.prompt);
     const line = await this.#read();
-    if (ask.kind !== 'paste') {
-      if (line === null) this.#output.write('\n');
-      else if (this.#echo) this.#output.write(`${line}\n`);
-    }
+    if (line === null) this.#output.write('\n');
+    else if (this.#echo) this.#output.write(`${line}\n`);
     return line;
   }
 

@@ -9,6 +9,7 @@ import {
   Interrupted,
   type Question,
 } from '../commands/command.ts';
+import { errorText, sentence } from '../commands/question.ts';
 import { completions, findCommand, unknownCommand } from '../commands/registry.ts';
 import { splitWords } from '../commands/words.ts';
 import type { AdminHost } from '../host.ts';
@@ -290,7 +291,7 @@ export class ShellSession {
         this.#refused = true;
         // A script whose answer was refused did not do what its author meant, however it goes on.
         if (this.#options.mode !== 'terminal') this.#failed = true;
-        this.#output(`\n${text}\n\n`);
+        this.#output(`\n${text}\n`);
       },
       drained: alive(() => this.#options.link.drained()),
       quit: () => {
@@ -304,9 +305,9 @@ export class ShellSession {
     if (this.#gone) return;
     if (error instanceof Interrupted) return;
     if (error instanceof PosternError) {
-      this.#error(error.remedy === undefined ? error.message : `${error.message}\n${error.remedy}`);
+      this.#error(errorText(error));
     } else if (error instanceof InputEnded) {
-      this.#error(error.message);
+      this.#error(sentence(error.message));
     } else {
       this.#error(`The command failed: ${messageOf(error)}`);
       this.#options.host.log.record(systemWarning, `a command of the shell failed: ${messageOf(error)}`);

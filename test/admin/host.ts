@@ -1,0 +1,171 @@
+// A host for the commands: the real configuration store in a directory of its own, a queue in memory, recorded events.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AdminHost, AdminQueue, GatewayStatus, QueueFilter, QueueRow } from '../../src/admin/host.ts';
+import { ConfigStore } from '../../src/config/store.ts';
+import { commitChanges, type EventDefinition, type EventSink, type Value } from '../../src/ledger/events.ts';
+
+/** What the reference has after an upgrade: TLS 1.1 and 1.2 everywhere. */
+const initial = `hostname: gw.example.com
+listeners:
+  - { name: inbound, address: 127.0.0.1, port: 2525 }
+tls:
+  gui:      { versions: [TLSv1.1, TLSv1.2], ciphers: "AES128:AES256" }
+  inbound:  { versions: [TLSv1.1, TLSv1.2], ciphers: "AES128:AES256" }
+  outbound: { versions: [TLSv1.1, TLSv1.2], ciphers: "AES128:AES256" }
+`;
+
+export interface TestHostOptions {
+  readonly queue?: readonly QueueRow[];
+  readonly now?: () => number;
+  readonly initial?: string;
+}
+
+export class TestHost implements AdminHost {
+  readonly config: ConfigStore;
+  readonly dataDirectory: string;
+  readonly logDirectory: string;
+  readonly log: EventSink;
+  readonly events: string[] = [];
+  readonly queue: AdminQueue;
+  rows: QueueRow[];
+  statusNow: GatewayStatus;
+
+  private constructor(dataDirectory: string, store: ConfigStore, options: TestHostOptions) {
+    this.dataDirectory = dataDirectory;
+    this.logDirectory = join(dataDirectory, 'logs');
+    mkdirSync(this.logDirectory, { recursive: true });
+    this.config = store;
+    this.rows = [...(options.queue ?? [])];
+    this.log = {
+      record: <V extends readonly Value[]>(event: EventDefinition<V>, ...values: V) => {
+        this.events.push(event.text(...values));
+      },
+    };
+    this.queue = memoryQueue(this);
+    this.statusNow = exampleStatus();
+  }
+
+  static async open(options: TestHostOptions = {}): Promise<TestHost> {
+    const directory = mkdtempSync(join(tmpdir(), 'postern-shell-'));
+    const demo = { name: 'demo', pairs: [] };
+    const store = await ConfigStore.open(directory, {
+      initial: options.initial ?? initial,
+      demo,
+      ...(options.now === undefined ? {} : { now: options.now }),
+    });
+    return new TestHost(directory, store, options);
+  }
+
+  hostname(): string {
+    return this.config.committed().config.hostname;
+  }
+
+  version(): string {
+    return 'Postern 0.0.0 (Node.js 0, OpenSSL 0)';
+  }
+
+  status(): Promise<GatewayStatus> {
+    return Promise.resolve(this.statusNow);
+  }
+
+  async commit(user: string, comment: string, keep: boolean) {
+    const nothing = async (): Promise<void> => undefined;
+    const apply = { prepare: nothing, activate: nothing, abandon: nothing };
+    const committed = await this.config.commit(user, comment, apply, { saveForRollback: keep });
+    this.log.record(commitChanges, 1237, user, comment);
+    return { time: new Date(committed.time), revision: committed.number };
+  }
+
+  remove(): void {
+    rmSync(this.dataDirectory, { recursive: true, force: true });
+  }
+}
+
+function matches(row: QueueRow, filter: QueueFilter): boolean {
+  return (
+    (filter.mid === undefined || row.mid === filter.mid) &&
+    (filter.destination === undefined || row.destination === filter.destination) &&
+    (filter.sender === undefined || row.sender === filter.sender) &&
+    (filter.recipient === undefined || row.recipients.includes(filter.recipient))
+  );
+}
+
+function memoryQueue(host: TestHost): AdminQueue {
+  const change = async (filter: QueueFilter, to: (row: QueueRow) => QueueRow | null): Promise<number> => {
+    const touched = host.rows.filter((row) => matches(row, filter)).length;
+    host.rows = host.rows.flatMap((row) => (matches(row, filter) ? (to(row) ?? []) : row));
+    return touched;
+  };
+  return {
+    list: async (filter, after, limit) =>
+      host.rows.filter((row) => row.mid > after && matches(row, filter)).slice(0, limit),
+    destinations: async (limit) =>
+      [...new Set(host.rows.map((row) => row.destination))].slice(0, limit).map((destination) => {
+        const rows = host.rows.filter((row) => row.destination === destination);
+        const { next = null, reason = '' } = rows[0] ?? {};
+        return { destination, jobs: rows.length, next, state: reason === '' ? 'up' : 'down', reason };
+      }),
+    status: async () => host.statusNow.queue,
+    deliverNow: (filter) => change(filter, (row) => (row.held ? row : { ...row, next: 0 })),
+    delete: (filter) => change(filter, () => null),
+    hold: (filter) => change(filter, (row) => ({ ...row, held: true, next: null })),
+    release: (filter) => change(filter, (row) => ({ ...row, held: false, next: 0 })),
+  };
+}
+
+function exampleStatus(): GatewayStatus {
+  return {
+    started: Date.now() - 81_929_000,
+    revision: 1,
+    threads: [
+      { role: 'mail', index: 0, revision: 1, state: 'running' },
+      { role: 'mail', index: 1, revision: 1, state: 'silent' },
+      { role: 'spool', index: 0, revision: 1, state: 'running' },
+      { role: 'ledger', index: 0, revision: 1, state: 'running' },
+    ],
+    connections: { incoming: 3, outgoing: 1, incomingTotal: 62_049_822, outgoingTotal: 17 },
+    counters: { accepted: 290_920, refused: 2, delivered: 290_900, deferred: 12, bounced: 5 },
+    queue: { messages: 20, jobs: 21, held: 1, bytesFree: 1e9, full: true, oldest: Date.now() - 90_061_000 },
+    disk: { free: 10 * 1024 ** 3, total: 100 * 1024 ** 3 },
+    cpu: 61,
+    memory: 200 * 1024 ** 2,
+    collectors: [
+      {
+        name: 'siem',
+        host: '192.0.2.9',
+        port: 6514,
+        protocol: 'tls',
+        connected: false,
+        buffered: 4096,
+        dropped: 7,
+        reason: '[Errno 111] Connection refused',
+      },
+    ],
+  };
+}
+
+/** Three messages: one that waits, one for two recipients, one on hold. */
+export function queueExample(): QueueRow[] {
+  const now = Date.now();
+  const row = {
+    destination: 'example.net',
+    sender: 'a@example.org',
+    size: 5321,
+    received: now - 7_200_500,
+    attempts: 3,
+    held: false,
+  };
+  return [
+    {
+      ...row,
+      mid: 19,
+      recipients: ['b@example.net'],
+      next: now + 600_500,
+      reason: '[Errno 111] Connection refused',
+    },
+    { ...row, mid: 20, recipients: ['c@example.net', 'd@example.net'], next: null, reason: '', sender: '' },
+    { ...row, mid: 21, destination: 'example.edu', recipients: ['e@example.edu'], next: null, held: true, reason: '' },
+  ];
+}
