@@ -246,7 +246,14 @@ export class Spool {
       this.#rescue(error, storing, recording);
     }
     this.#send();
-    if (more) this.#schedule();
+    if (more || (dial && this.#couldDial(now))) this.#schedule();
+  }
+
+  /** What was settled just now lets others go. */
+  #couldDial(now: number): boolean {
+    return (
+      this.#context.destinations.waiting > 0 && this.#space.dials(now) && this.#workers.some(({ room }) => room > 0)
+    );
   }
 
   /** Inside a transaction. */
