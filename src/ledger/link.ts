@@ -3,7 +3,7 @@ import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { lookup } from 'node:dns';
 import { connect, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
-import { connectTls } from '../tls/connect.ts';
+import { type ConnectFailure, connectTls } from '../tls/connect.ts';
 import type { ClientTls } from '../tls/contexts.ts';
 
 export interface LinkSettings {
@@ -208,11 +208,23 @@ function secure(raw: Socket, settings: LinkSettings, tls: ClientTls, { ready, fa
     failed(failure) {
       fail({
         reason: `TLS failed: ${failure.detail}`,
-        explanation: failure.explanation ?? undefined,
+        explanation: explain(failure, tls),
         retryLegacy: failure.retryLegacy,
       });
     },
   });
+}
+
+/** In the terms of this service; `failure.explanation` speaks of mail. */
+function explain({ detail, mismatch }: ConnectFailure, { settings: { versions } }: ClientTls): string {
+  if (/wrong version number|packet length too long|http request/.test(detail)) {
+    return 'What listens there speaks no TLS: set "protocol" to tcp, or "port" to the one for TLS';
+  }
+  const allowed = `Other TLS Client Services allow ${versions.join(', ')}`;
+  if (!mismatch) return allowed;
+  return versions[0] === 'TLSv1.0'
+    ? `${allowed}; the collector speaks none of them and must be updated`
+    : `${allowed}. If the collector speaks only an older version, have it updated, or allow that version (sslconfig)`;
 }
 
 /** Why a collector whose certificate must verify is refused; null: it need not be. */
