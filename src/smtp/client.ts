@@ -394,7 +394,10 @@ export class Client<M extends OutgoingMessage> {
         const settledHere = atDot ? this.#accepted : this.#rids;
         const known = new Set(this.#failures.map((known) => known.rid));
         for (const rid of [...settledHere, ...this.#later]) {
-          if (!known.has(rid)) this.#failures.push({ rid, ...temporary(failure) });
+          // A recipient that was put off for a further transaction stands in both lists.
+          if (known.has(rid)) continue;
+          known.add(rid);
+          this.#failures.push({ rid, ...temporary(failure) });
         }
         this.#owner.settled(message, this.#failures);
       } else this.#owner.unsent(message, temporary(failure));
