@@ -112,12 +112,9 @@ everything. Ctrl-C ends the search.`,
       invert = await askYesNo(dialogue, '\nDo you want to search for non-matching lines?', false);
       dialogue.print('');
     }
-    const options = { ignoreCase, invert };
     let found = 0;
-    for await (const line of grepLog(host.logDirectory, log?.log ?? 'mail', pattern, {
-      ...options,
-      signal: dialogue.signal,
-    })) {
+    const lines = grepLog(host.logDirectory, log?.log ?? 'mail', pattern, { ignoreCase, invert }, dialogue.signal);
+    for await (const line of lines) {
       dialogue.print(line);
       found++;
       await dialogue.drained();

@@ -1,7 +1,7 @@
 // The administrator's end of the shell: connects to the running gateway, shows what it says, sends what is entered.
 
 import { createConnection, type Socket } from 'node:net';
-import { userInfo } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, PosternError } from '../../errors.ts';
 import { historyFile } from './history.ts';
@@ -219,11 +219,11 @@ class ShellClient {
   #openSource(): Source {
     const { input, output } = this.#options;
     if (input.isTTY === true && output.isTTY === true) {
-      const home = this.#mode === 'terminal' ? homeDirectory() : null;
+      const file = this.#mode === 'terminal' ? historyPath() : null;
       return new TerminalInput({
         input,
         output,
-        history: home === null ? null : historyFile(join(home, '.postern_history')),
+        history: file === null ? null : historyFile(file),
         interrupt: () => this.#interrupt(),
       });
     }
@@ -242,9 +242,12 @@ class ShellClient {
   }
 }
 
-function homeDirectory(): string | null {
+/** `$POSTERN_HISTORY`, else `.postern_history` at home; null: none is kept. */
+function historyPath(): string | null {
+  const chosen = process.env['POSTERN_HISTORY'];
+  if (chosen !== undefined) return chosen === '' ? null : chosen;
   try {
-    return userInfo().homedir;
+    return join(homedir(), '.postern_history');
   } catch {
     // A user that the system has no entry for (containers): a shell without a history.
     return null;

@@ -19,7 +19,8 @@ export class TerminalInput implements Source {
   #readline: Interface;
   #ask: Ask | null = null;
   #resolve: ((line: string | null) => void) | null = null;
-  #ahead: string[] = [];
+  /** Null: Ctrl-D. */
+  #ahead: (string | null)[] = [];
   #ended = false;
   #closing = false;
   /** Newest first: commands only, no answers. */
@@ -35,7 +36,7 @@ export class TerminalInput implements Source {
     this.#ask = ask;
     const line = this.#ahead.shift();
     if (line !== undefined) {
-      this.#options.output.write(ask.prompt);
+      this.#options.output.write(`${ask.prompt}${line ?? ''}\n`);
       return Promise.resolve(line);
     }
     if (this.#ended) return Promise.resolve(null);
@@ -75,7 +76,8 @@ export class TerminalInput implements Source {
     readline.on('line', (line) => this.#line(line));
     readline.on('SIGINT', () => {
       this.#options.output.write('^C\n');
-      // Whatever was typed is forgotten.
+      // Whatever was typed is forgotten; the next prompt comes with the next question.
+      readline.setPrompt('');
       readline.write(null, { ctrl: true, name: 'e' });
       readline.write(null, { ctrl: true, name: 'u' });
       this.#options.interrupt();
@@ -102,10 +104,14 @@ export class TerminalInput implements Source {
   #closed(): void {
     if (this.#closing) return;
     this.#options.output.write('\n');
-    if (this.#ask?.kind === 'paste') this.#readline = this.#open();
-    else this.#ended = true;
     const resolve = this.#resolve;
     this.#resolve = null;
+    if (this.#ask?.kind === 'paste') {
+      this.#readline = this.#open();
+      if (resolve === null) this.#ahead.push(null);
+    } else {
+      this.#ended = true;
+    }
     resolve?.(null);
   }
 }
