@@ -1,7 +1,7 @@
 // Real TLS programs for tests: OpenSSL's own client and server, GnuTLS and NSS, and our two ends wrapped so that a test reads
 // what happened. Everything on the loopback; everything ends with `close` or with the test's `after`.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +63,67 @@ export class CertificateDirectory {
       certFile: `${base}.crt`,
       keyFile: `${base}.key`,
     };
+  }
+
+  /** Self-signed, and over since yesterday. */
+  expired(): KeyPair {
+    // `openssl ca` is the only one of Debian 12's commands that takes dates.
+    const pair = this.make('rsa:2048');
+    const config = join(this.path, 'expired.cnf');
+    writeFileSync(join(this.path, 'index.txt'), '');
+    writeFileSync(
+      config,
+      `[ca]\ndefault_ca=d\n[d]\ndatabase=${this.path}/index.txt\nnew_certs_dir=${this.path}\nrand_serial=yes\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n`,
+    );
+    const request = join(this.path, 'expired.csr');
+    const certFile = join(this.path, 'expired.crt');
+    execFileSync('openssl', ['req', '-new', '-key', pair.keyFile, '-subj', '/CN=localhost', '-out', request]);
+    execFileSync(
+      'openssl',
+      [
+        'ca',
+        '-batch',
+        '-selfsign',
+        '-config',
+        config,
+        '-keyfile',
+        pair.keyFile,
+        '-in',
+        request,
+        '-out',
+        certFile,
+        '-notext',
+      ].concat(['-startdate', '20240101000000Z', '-enddate', '20240201000000Z']),
+      { stdio: 'ignore' },
+    );
+    return { ...pair, cert: readFileSync(certFile, 'utf8'), certFile };
+  }
+
+  /** Signed with SHA-1 by an authority of its own. */
+  signedWithSha1(): KeyPair {
+    const authority = this.make('rsa:2048', 'authority');
+    const pair = this.make('rsa:2048');
+    const request = join(this.path, 'sha1.csr');
+    const certFile = join(this.path, 'sha1.crt');
+    execFileSync('openssl', ['req', '-new', '-key', pair.keyFile, '-subj', '/CN=localhost', '-out', request]);
+    execFileSync(
+      'openssl',
+      [
+        'x509',
+        '-req',
+        '-sha1',
+        '-in',
+        request,
+        '-CA',
+        authority.certFile,
+        '-CAkey',
+        authority.keyFile,
+        '-days',
+        '30',
+      ].concat(['-set_serial', '7', '-out', certFile]),
+      { stdio: 'ignore' },
+    );
+    return { ...pair, cert: readFileSync(certFile, 'utf8'), certFile };
   }
 
   remove(): void {
@@ -280,10 +341,11 @@ export async function dialWithRetry(port: number, tls: ClientTls): Promise<Conne
 
 /**
  * A man in the middle on the loopback: forwards to `port`; `edit` may change the bytes of each chunk in either direction.
+ * `index`: 0 for the first chunk of a connection in its direction.
  */
 export async function proxy(
   port: number,
-  edit: (chunk: Buffer, direction: 'to-server' | 'to-client') => Buffer,
+  edit: (chunk: Buffer, direction: 'to-server' | 'to-client', index: number) => Buffer,
 ): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
@@ -292,8 +354,10 @@ export async function proxy(
       sockets.add(socket);
       socket.on('error', () => {});
     }
-    client.on('data', (chunk: Buffer) => upstream.write(edit(chunk, 'to-server')));
-    upstream.on('data', (chunk: Buffer) => client.write(edit(chunk, 'to-client')));
+    let up = 0;
+    let down = 0;
+    client.on('data', (chunk: Buffer) => upstream.write(edit(chunk, 'to-server', up++)));
+    upstream.on('data', (chunk: Buffer) => client.write(edit(chunk, 'to-client', down++)));
     client.on('close', () => upstream.destroy());
     upstream.on('close', () => client.destroy());
   });
