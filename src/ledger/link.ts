@@ -5,6 +5,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import { type ConnectFailure, connectTls } from '../tls/connect.ts';
 import type { ClientTls } from '../tls/contexts.ts';
+import { versionList } from '../tls/versions.ts';
 
 export interface LinkSettings {
   readonly host: string;
@@ -220,7 +221,7 @@ function explain({ detail, mismatch }: ConnectFailure, { settings: { versions } 
   if (/wrong version number|packet length too long|http request/.test(detail)) {
     return 'What listens there speaks no TLS: set "protocol" to tcp, or "port" to the one for TLS';
   }
-  const allowed = `Other TLS Client Services allow ${versions.join(', ')}`;
+  const allowed = `Other TLS Client Services allow ${versionList(versions)}`;
   if (!mismatch) return allowed;
   return versions[0] === 'TLSv1.0'
     ? `${allowed}; the collector speaks none of them and must be updated`

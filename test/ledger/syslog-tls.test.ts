@@ -85,7 +85,7 @@ describe('versions', () => {
       assert.deepEqual(collector.versions, []);
       assert.match(
         log.texts[0] ?? '',
-        /Other TLS Client Services allow TLSv1\.2, TLSv1\.3\. If the collector speaks only an older version/,
+        /Other TLS Client Services allow TLS v1\.2, TLS v1\.3\. If the collector speaks only an older version/,
       );
       assert.equal(log.texts.length, 1, log.texts.join('\n'));
       // A commit, without a restart.
