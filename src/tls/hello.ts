@@ -95,11 +95,12 @@ function handshakeMessage(bytes: Uint8Array, type: number, name: string): Messag
         if (wanted > maximumHello) return invalid(`${name} of ${wanted} bytes; ${maximumHello} are allowed`);
       }
     }
+    // OpenSSL as well takes a record as a whole or not at all.
+    if (part.length < length) return { status: 'partial' };
     if (wanted >= 0 && gathered >= wanted + 4) {
       const whole = parts.length === 1 ? part : join(parts, gathered);
       return { status: 'complete', body: new Reader(whole, 4, wanted + 4), length: at };
     }
-    if (part.length < length) return { status: 'partial' };
   }
 }
 

@@ -21,7 +21,7 @@ export function peekHello(bytes: Uint8Array): Peek {
     const record = u16(bytes, 3);
     const hello = (((bytes[6] ?? 0) << 16) | u16(bytes, 7)) + 4;
     if (hello <= record && record <= 16_384) {
-      if (length < 5 + hello) return { status: 'partial', needed: 5 + hello };
+      if (length < 5 + record) return { status: 'partial', needed: 5 + record };
       return { status: 'complete', highest: highestIn(bytes, 5 + hello) };
     }
   }
