@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export { type GrepOptions, grepLog } from './grep.ts';
+export { grepLog } from './grep.ts';
 
 import { closedFiles, type LogName, logNames } from './rotation.ts';
 
