@@ -55,7 +55,7 @@ export class DataReader {
 
   /** BDAT: the last chunk has been read. DATA: the final dot has been read. */
   finish(): void {
-    if (this.#position === 'cr') this.bareNewline = true;
+    if (this.#position === 'cr' || (this.#position === 'dotCr' && !this.ended)) this.bareNewline = true;
     if (this.#lineLength > this.#lineLimit) this.longLine = true;
     this.header.end();
   }
@@ -87,8 +87,11 @@ export class DataReader {
         this.ended = true;
         return at + 1;
       }
+      // The CR that was withheld counts, though the message is refused and its body needs it no more.
       this.bareNewline = true;
       this.#position = 'text';
+      this.#lineLength = 1;
+      this.size++;
     } else if (this.#position === 'cr') {
       if (text.charCodeAt(at) === lf) {
         if (this.#lineLength - 1 > this.#lineLimit) this.longLine = true;
@@ -160,7 +163,6 @@ export class DataReader {
     }
     const behind = this.ended || this.#position === 'dot' || this.#position === 'dotCr' ? segment : at;
     this.#lineLength = this.#position === 'text' || this.#position === 'cr' ? at - lineStart : 0;
-    // So long a line is refused at its end; the count need not grow without bound.
     this.#yield(buffer, text, first, write, segment, behind);
     return at;
   }

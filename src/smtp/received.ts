@@ -46,7 +46,7 @@ export function receivedField(trace: Trace, from: string, mid: number, envelope:
   const how = tls === null ? '' : ` (${tls.protocol} ${tls.cipher})`;
   // Only where there is one recipient, so that none learns of the others (RFC 5321 4.4, 7.2).
   const only = envelope.recipients.length === 1 ? envelope.recipients[0] : undefined;
-  const recipient = only === undefined ? '' : `\r\n\tfor <${only.address}>`;
+  const recipient = only === undefined ? '' : ` for <${only.address}>`;
   return `${from}${protocolOf(trace, envelope)}${how}\r\n\tid ${mid}${recipient};\r\n\t${formatDate(now)}\r\n`;
 }
 
