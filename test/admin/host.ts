@@ -88,7 +88,7 @@ function matches(row: QueueRow, filter: QueueFilter): boolean {
     (filter.mid === undefined || row.mid === filter.mid) &&
     (filter.destination === undefined || row.destination === filter.destination) &&
     (filter.sender === undefined || row.sender === filter.sender) &&
-    (filter.recipient === undefined || row.recipients.includes(filter.recipient))
+    (filter.recipient === undefined || row.recipients.some((one) => one.endsWith(filter.recipient ?? '')))
   );
 }
 

@@ -1,7 +1,8 @@
 // The socket: who may use it, what a broken or hostile client can do, several shells at once.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,22 @@ test('the socket is for its owner only, and the directory closed to writers', as
   host.remove();
 });
 
+test('another user cannot connect', async (context) => {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/python3')) {
+    context.skip('SKIPPED: only root can try it as somebody else, with /usr/bin/python3');
+    return;
+  }
+  await withShell(async ({ host }) => {
+    chmodSync(host.dataDirectory, 0o755);
+    const connect = `import socket, sys\ntry:\n s = socket.socket(socket.AF_UNIX)\n s.connect(sys.argv[1])\nexcept PermissionError:\n sys.exit(7)`;
+    const path = socketPath(host.dataDirectory);
+    const as = (uid: number) =>
+      spawnSync('/usr/bin/python3', ['-c', connect, path], { uid, gid: uid, cwd: '/' }).status;
+    assert.equal(as(65_534), 7);
+    assert.equal(as(0), 0);
+  });
+});
+
 test('a socket that a crash left behind is replaced; one that answers, and a file, are not', async () => {
   const host = await TestHost.open();
   const path = socketPath(host.dataDirectory);
@@ -37,7 +54,6 @@ test('a socket that a crash left behind is replaced; one that answers, and a fil
   const { promise, resolve } = Promise.withResolvers<void>();
   const dead = createServer().listen(`${path}.dead`, resolve);
   await promise;
-  const { linkSync } = await import('node:fs');
   linkSync(`${path}.dead`, path);
   dead.close();
   const second = await ShellServer.listen(host.dataDirectory, host);

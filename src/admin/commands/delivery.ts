@@ -3,7 +3,7 @@ import { PosternError } from '../../errors.ts';
 import type { AdminHost, QueueFilter } from '../host.ts';
 import type { Command, CommandContext } from './command.ts';
 import { askChoice, askValue, askYesNo } from './question.ts';
-import { askFilter, checkDestination, checkMid } from './queue.ts';
+import { askFilter, checkAddress, checkDestination, checkMid, hostFilter } from './queue.ts';
 import { formatCount } from './time.ts';
 
 type Action = 'delete' | 'hold' | 'release';
@@ -14,7 +14,10 @@ export function describeFilter(filter: QueueFilter): string {
   const parts: string[] = [];
   if (filter.destination !== undefined) parts.push(`being delivered to "${filter.destination}"`);
   if (filter.sender !== undefined) parts.push(`from "${filter.sender === '' ? '<>' : filter.sender}"`);
-  if (filter.recipient !== undefined) parts.push(`for "${filter.recipient}"`);
+  if (filter.recipient !== undefined) {
+    const domain = filter.recipient.startsWith('@');
+    parts.push(domain ? `being delivered to "${filter.recipient.slice(1)}"` : `for "${filter.recipient}"`);
+  }
   return ['all messages', ...parts].join(' ');
 }
 
@@ -22,7 +25,7 @@ const deliveries = (count: number): string => `${formatCount(count)} ${count ===
 
 /** What the word behind the command names, or the answer to the question. */
 async function filterOf(context: CommandContext, action: Action): Promise<QueueFilter> {
-  const { dialogue, words } = context;
+  const { host, words } = context;
   const [first, ...rest] = words;
   if (rest.length > 0) {
     throw new PosternError('bad-usage', `${action} takes one word that names the messages`, {
@@ -33,11 +36,11 @@ async function filterOf(context: CommandContext, action: Action): Promise<QueueF
     const mid = checkMid(first);
     if (mid.ok) return { mid: mid.value };
     if (/^all$/i.test(first)) return {};
-    return first.includes('@') || first === '<>'
-      ? { recipient: first.toLowerCase() }
-      : { destination: first.toLowerCase() };
+    if (first === '<>') return { sender: '' };
+    const address = checkAddress(first);
+    return first.includes('@') && address.ok ? { recipient: address.value } : hostFilter(host, first.toLowerCase());
   }
-  return askFilter(dialogue, `Please select how you would like to ${action} messages:`, action, 0);
+  return askFilter(context, `Please select how you would like to ${action} messages:`, action, 0);
 }
 
 async function act(context: CommandContext, action: Action, done: string): Promise<void> {
@@ -65,7 +68,7 @@ function change(host: AdminHost, action: Action, filter: QueueFilter, user: stri
 
 const wordsUsage = '[MID | HOST | ADDRESS | ALL] [-y]';
 const about = `A word behind the command names the messages: a message ID, a recipient host, a recipient address, or ALL; without one
-it asks. It asks for a confirmation unless there is -y.`;
+it asks. It asks for a confirmation unless there is -y. Recipients of one message at one destination go together.`;
 
 export const deleteMessages: Command = {
   name: 'delete',
@@ -115,7 +118,7 @@ export const delivernow: Command = {
     let filter: QueueFilter = {};
     if (way === 0) {
       const text = '\nPlease enter the recipient host to deliver to.';
-      filter = { destination: await askValue(dialogue, { text }, checkDestination) };
+      filter = await hostFilter(host, await askValue(dialogue, { text }, checkDestination));
     } else if (way === 1) {
       const text = '\nPlease enter the ID (MID) of the message to deliver.';
       filter = { mid: await askValue(dialogue, { text }, checkMid) };

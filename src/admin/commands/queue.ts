@@ -1,7 +1,9 @@
 // showrecipients, hoststatus: the queue, with reasons and next tries.
+
 import { parseDomain } from '../../config/names.ts';
+import { destinationOf } from '../../delivery/route.ts';
 import type { AdminHost, QueueFilter, QueueRow } from '../host.ts';
-import type { Command, CommandContext, Dialogue } from './command.ts';
+import type { Command, CommandContext } from './command.ts';
 import { accepted, askChoice, askValue, type Checked, refused, short } from './question.ts';
 import { formatCount, formatSize, formatSpan, formatTime } from './time.ts';
 
@@ -33,6 +35,16 @@ export function checkDestination(answer: string): Checked<string> {
   return accepted(parsed.ok ? parsed.value : answer.toLowerCase());
 }
 
+/**
+ * What a recipient host means in the queue: one of its destinations by name, else all messages that have a recipient at the
+ * domain, whatever route they take.
+ */
+export async function hostFilter(host: AdminHost, wanted: string): Promise<QueueFilter> {
+  const rows = await host.queue.destinations(destinationLimit);
+  const named = rows.find((row) => row.destination.toLowerCase() === wanted);
+  return named === undefined ? { recipient: `@${wanted}` } : { destination: named.destination };
+}
+
 /** Three lines a message: the row, why it waits, its recipients. */
 export function describeRow(row: QueueRow, now: number): string {
   const sender = row.sender === '' ? '<>' : row.sender;
@@ -55,7 +67,7 @@ function nextTry(row: QueueRow, now: number): string {
 }
 
 export async function askFilter(
-  dialogue: Dialogue,
+  { host, dialogue }: CommandContext,
   heading: string,
   what: string,
   preset: number,
@@ -72,7 +84,7 @@ export async function askFilter(
     askValue(dialogue, { text: `\n${text} you wish to ${what}.` }, check);
   switch (way) {
     case 0:
-      return { destination: await ask('Please enter the hostname for the messages', checkDestination) };
+      return hostFilter(host, await ask('Please enter the hostname for the messages', checkDestination));
     case 1:
       return { sender: await ask('Please enter the Envelope From address for the messages', checkAddress) };
     case 2:
@@ -125,12 +137,13 @@ export const showrecipients: Command = {
   group: 'Queue',
   summary: 'the messages in the queue: reason, next try, recipients',
   usage: 'showrecipients [1 HOST | 2 SENDER | 3 RECIPIENT | 4 MID | 5]',
-  help: `A message that goes to several destinations is shown once for each. Attempts are those that reached the point of trying.
+  help: `A message that goes to several destinations is shown once for each. A host is a recipient domain, or a destination as the
+list names it. Attempts are those that reached the point of trying.
 At a terminal the list is shown a screen at a time.`,
   words: 'answers',
   run: async (context) => {
     const { dialogue } = context;
-    const filter = await askFilter(dialogue, 'Please select how you would like to show messages:', 'show', 4);
+    const filter = await askFilter(context, 'Please select how you would like to show messages:', 'show', 4);
     dialogue.print(`\n${'MID'.padEnd(14)}${'Size'.padEnd(11)}${'Attempts'.padEnd(9)}Sender / Recipients`);
     const shown = await printRows(context, filter);
     dialogue.print(shown === 0 ? 'There are no messages.' : `${formatCount(shown)} shown.`);
@@ -158,13 +171,16 @@ export const hoststatus: Command = {
       await dialogue.drained();
       return;
     }
-    const found = rows.find((row) => row.destination.toLowerCase() === wanted);
-    const oldest = (await host.queue.list({ destination: found?.destination ?? wanted }, 0, 1))[0];
+    const key = destinationOf(wanted, await host.config.snapshot());
+    const named = rows.find((row) => row.destination.toLowerCase() === wanted);
+    const found = named ?? rows.find((row) => row.destination === key);
+    const oldest = (await host.queue.list({ destination: found?.destination ?? key }, 0, 1))[0];
     const next = found?.next ?? null;
     dialogue.print(
       [
         '',
         `Host mail status for: '${wanted}'`,
+        ...(named === undefined && key !== wanted ? [`Delivered to:         ${key}`] : []),
         `Status as of:         ${formatTime(now)}`,
         `Host up/down:         ${found === undefined ? 'unknown (nothing waits for it)' : found.state}`,
         '',

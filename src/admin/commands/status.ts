@@ -72,6 +72,7 @@ function collectorLine(collector: GatewayStatus['collectors'][number]): string {
 
 export const status: Command = {
   name: 'status',
+  aliases: ['status detail'],
   group: 'Monitoring',
   summary: 'counters, connections, queue, disk, threads',
   usage: 'status',

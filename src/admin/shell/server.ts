@@ -18,6 +18,8 @@ export interface ShellServerOptions {
 
 /** For the first line of a connection, ms. */
 const helloDeadline = 10_000;
+/** Bytes that wait for a client; the longest text that is printed at once is a configuration of 8 MiB. */
+const mostUnread = 64 * 1024 * 1024;
 /** A client that reads nothing for this long (ms) while output waits is given up. */
 const stalledDeadline = 10 * 60_000;
 export class ShellServer {
@@ -56,8 +58,9 @@ export class ShellServer {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#server.once('error', reject);
     // The socket file is made with the mode that the umask leaves: nobody else can connect, not even for a moment.
-    // `listen` on a path binds before it returns.
-    const umask = process.umask(0o177);
+    // `listen` on a path binds before it returns. The umask is the whole program's: a directory that another thread makes
+    // at this moment must still be one that it can enter.
+    const umask = process.umask(0o077);
     try {
       this.#server.listen(this.#short.path, resolve);
     } finally {
@@ -133,7 +136,10 @@ export class ShellServer {
 
   #begin(socket: Socket, hello: Extract<ReturnType<typeof parseClientFrame>, { readonly type: 'hello' }>): void {
     const send = (frame: ServerFrame): void => {
-      if (!socket.destroyed && socket.writable) socket.write(`${JSON.stringify(frame)}\n`);
+      if (socket.destroyed || !socket.writable) return;
+      socket.write(`${JSON.stringify(frame)}\n`);
+      // A client that asks and asks and reads nothing.
+      if (socket.writableLength > mostUnread) socket.destroy();
     };
     const refuse = (text: string): void => {
       send({ type: 'output', text: `${text}\n`, error: true });
