@@ -323,9 +323,18 @@ export class Spool {
     const { destinations, now } = this.#context;
     const time = now();
     const watch = this.#watch.isDue(time);
-    if (watch) this.#space.check(this.#snapshot.spool, time);
+    if (watch || this.#space.full) this.#shrink(time);
     const idle = this.#recording.length === 0 && this.#storing.length === 0 && this.#reservation.due() === null;
     if (watch || !idle || destinations.nextWake() <= time || destinations.waiting > 0) this.#schedule();
+  }
+
+  #shrink(now: number): void {
+    try {
+      this.#store.shrink(this.#space.full);
+    } catch {
+      // no room even for that; the next delivery makes some
+    }
+    this.#space.check(this.#snapshot.spool, now);
   }
 
   /** Inside a transaction. */

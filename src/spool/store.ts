@@ -85,7 +85,6 @@ export class Store {
       freePages: sql('PRAGMA freelist_count'),
       pages: sql('PRAGMA page_count'),
       checkpoint: sql('PRAGMA wal_checkpoint(TRUNCATE)'),
-      passiveCheckpoint: sql('PRAGMA wal_checkpoint(PASSIVE)'),
     };
   }
 
@@ -234,16 +233,20 @@ export class Store {
     this.#statements.mark.run('dcid', marks.dcid);
   }
 
-  /** Gives up to `pages` unused pages at the end of the file back, where more than a quarter of the file is unused. */
-  vacuum(pages: number): void {
+  /**
+   * Gives unused pages at the end of the file back to the file system: a few, where a quarter of the file is unused;
+   * with `urgent` (the disk is full), many, and the log as well. Throws what SQLite throws; nothing is harmed then.
+   */
+  shrink(urgent: boolean): void {
     const free = Number(this.#statements.freePages.get()?.['freelist_count'] ?? 0);
+    if (urgent) {
+      if (free > 0) this.database.exec('PRAGMA incremental_vacuum(1024)');
+      this.#statements.checkpoint.get();
+      return;
+    }
+    if (free < 4096) return;
     const all = Number(this.#statements.pages.get()?.['page_count'] ?? 0);
-    if (free < 4096 || free * 4 < all) return;
-    this.database.exec(`PRAGMA incremental_vacuum(${pages})`);
-  }
-
-  checkpoint(): void {
-    this.#statements.passiveCheckpoint.get();
+    if (free * 4 >= all) this.database.exec('PRAGMA incremental_vacuum(256)');
   }
 
   close(): void {

@@ -41,7 +41,6 @@ export class Watch {
       }),
     ].includes(true);
     this.#at = more ? now : now + interval;
-    this.#context.store.vacuum(256);
     return more;
   }
 
