@@ -18,7 +18,7 @@ export default {
       from: { path: pure },
       to: { path: '^src/', pathNot: `${pure}|^src/(errors|config/units)\\.ts$|^src/tls/suites\\.ts$`, dependencyTypesNot: ['type-only'] },
     },
-    { name: 'nothing-imports-admin', severity: 'error', from: { path: '^src/(gateway|config|tls|smtp|dns|spool|delivery|ledger)/' }, to: { path: '^src/admin/', dependencyTypesNot: ['type-only'] } },
+    { name: 'nothing-imports-admin', comment: 'Only gateway/, which puts the program together, starts the shell.', severity: 'error', from: { path: '^src/(config|tls|smtp|dns|spool|delivery|ledger)/' }, to: { path: '^src/admin/', dependencyTypesNot: ['type-only'] } },
     { name: 'spool-knows-no-smtp', severity: 'error', from: { path: '^src/spool/' }, to: { path: '^src/smtp/', pathNot: '^src/smtp/envelope\\.ts$' } },
     { name: 'smtp-knows-no-spool', severity: 'error', from: { path: '^src/smtp/' }, to: { path: '^src/(spool|delivery|ledger|gateway|admin)/', pathNot: '^src/ledger/events\\.ts$', dependencyTypesNot: ['type-only'] } },
     { name: 'no-test-in-src', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|bench)/' } },

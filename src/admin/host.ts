@@ -8,7 +8,6 @@ export type AdminQueue = {
   readonly [K in keyof SpoolQueries]: (...args: Parameters<SpoolQueries[K]>) => Promise<ReturnType<SpoolQueries[K]>>;
 };
 
-export type DestinationRow = ReturnType<SpoolQueries['destinations']>[number];
 export type QueueStatus = ReturnType<SpoolQueries['status']>;
 export type { QueueFilter, QueueRow };
 
