@@ -293,3 +293,31 @@ test('the end of the gateway ends its shells', async () => {
   await until(() => shell.closed);
   host.remove();
 });
+
+test('a script of noise fails line by line; a line without end ends it', async () => {
+  await withShell(async ({ host }) => {
+    const noise = `\u0000\u001b[2J\r\n"open\n${'é\u2028'.repeat(100)}\n\\\n'\nversion\n`;
+    const { status, output } = await script(host.dataDirectory, noise);
+    assert.equal(status, 1);
+    assert.match(output, /The quotation that begins with " is not closed\./);
+    assert.match(output, /Current Version/);
+    const endless = await script(host.dataDirectory, `version\n${'x'.repeat(70_000)}\nversion\n`);
+    assert.equal(endless.status, 1);
+    assert.match(endless.errors, /a line .*is longer than 65536 characters/);
+  });
+});
+
+test('a gateway that goes away: the client says so and fails', async () => {
+  const host = await TestHost.open();
+  const server = await ShellServer.listen(host.dataDirectory, host);
+  const waiting = script(host.dataDirectory, '', 'tail');
+  // It connects after the client, and is served.
+  const other = new RawShell(host.dataDirectory);
+  other.hello();
+  await other.question();
+  await server.close();
+  const { status, errors } = await waiting;
+  assert.equal(status, 1);
+  assert.match(errors, /the gateway has ended the connection/);
+  host.remove();
+});
