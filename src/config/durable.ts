@@ -51,7 +51,7 @@ export async function makeDirectory(directory: string): Promise<void> {
 export async function listDirectory(directory: string): Promise<string[]> {
   const names: string[] = [];
   for (const name of await readdir(directory)) {
-    if (name.startsWith(temporary)) await rm(join(directory, name), { force: true });
+    if (name.startsWith(temporary)) await rm(join(directory, name), { recursive: true, force: true });
     else names.push(name);
   }
   return names.sort();

@@ -1,6 +1,6 @@
 // The files that a configuration names: certificates with their keys, recipient lists, authorities of collectors.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
 import { checkCertificatePair } from '../tls/certificates.ts';
@@ -156,7 +156,8 @@ class Reading {
     const file = resolve(this.#directory, name);
     let handle: FileHandle | undefined;
     try {
-      handle = await open(file, 'r');
+      // Without O_NONBLOCK the opening of a pipe that nobody writes to would wait for ever.
+      handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
       const status = await handle.stat({ bigint: true });
       if (!status.isFile()) throw new PosternError('bad-configuration', 'it is not a regular file');
       if (status.size > BigInt(limit)) {

@@ -103,21 +103,44 @@ function sameOrder(a: readonly string[], b: readonly string[]): boolean {
   );
 }
 
+/** `main`, and what only `other` has: behind the element it follows there and what `main` has added behind that. */
 function weave(main: readonly string[], other: readonly string[]): string[] {
-  const known = new Set(main);
-  /** What follows each element of `main` (null: what stands before all of them). */
-  const behind = new Map<string | null, string[]>();
+  const inMain = new Set(main);
+  const inOther = new Set(other);
+  const woven: string[] = [];
+  let at = 0;
+  const takeAdded = () => {
+    for (let id = main[at]; id !== undefined && !inOther.has(id); id = main[at]) {
+      woven.push(id);
+      at++;
+    }
+  };
+  const behind = groupsBehind(other, inMain);
+  takeAdded();
+  woven.push(...(behind.get(null) ?? []));
+  for (let id = main[at]; id !== undefined; id = main[at]) {
+    woven.push(id);
+    at++;
+    takeAdded();
+    woven.push(...(behind.get(id) ?? []));
+  }
+  return woven;
+}
+
+/** The elements of a list that are not `known`, by the known one that they follow (null: they stand before all of them). */
+function groupsBehind(ids: readonly string[], known: ReadonlySet<string>): Map<string | null, string[]> {
+  const groups = new Map<string | null, string[]>();
   let previous: string | null = null;
-  for (const id of other) {
+  for (const id of ids) {
     if (known.has(id)) {
       previous = id;
       continue;
     }
-    const group = behind.get(previous);
-    if (group === undefined) behind.set(previous, [id]);
+    const group = groups.get(previous);
+    if (group === undefined) groups.set(previous, [id]);
     else group.push(id);
   }
-  return [...(behind.get(null) ?? []), ...main.flatMap((id) => [id, ...(behind.get(id) ?? [])])];
+  return groups;
 }
 
 function list(value: unknown): readonly unknown[] {
