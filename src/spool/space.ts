@@ -85,19 +85,21 @@ export class Space {
     const space = spaceOf(this.#directory);
     const low = space === null ? 0 : lowWater(space.total, spool);
     const free = space?.free ?? Number.POSITIVE_INFINITY;
-    const enough = this.#full ? low + low / 20 : low; // a little more before it takes mail again, or it would flutter
+    const missing = Math.max(0, spool.reserve - this.#reserve.held);
+    // To take mail again needs a little more, or it would flutter, and room for the reserve, or mail would eat that.
+    const enough = this.#full ? low + Math.ceil(low / 20) + missing : low;
     const full = this.#blocked || free < enough || now < this.#refuseUntil;
     if (full !== this.#full) {
       this.#full = full;
       this.#log.record(
         full ? mailWarning : mailNotice,
         full
-          ? `New mail is refused with 452: ${free} bytes free on the disk of the queue, ${low} needed`
+          ? `New mail is refused with 452: ${free} bytes free on the disk of the queue, ${enough} needed`
           : `New mail is taken again: ${free} bytes free on the disk of the queue`,
       );
       this.#tell(full);
     }
-    if (!this.#blocked && this.#reserve.held < spool.reserve && free >= low + spool.reserve - this.#reserve.held) {
+    if (!this.#blocked && missing > 0 && free >= low + missing) {
       // Failing is no news: the next check tries again.
       this.#reserve.make(spool.reserve).catch(() => undefined);
     }

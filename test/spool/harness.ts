@@ -131,9 +131,9 @@ export async function stored(worker: TestWorker, what: StoreRequest): Promise<vo
   assert.equal(await store(worker, what), null);
 }
 
-/** Waits until `condition`, at most 5 s. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 5000;
+/** Waits until `condition`, at most `longest` ms. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string, longest = 5000): Promise<void> {
+  const deadline = Date.now() + longest;
   while (!(await condition())) {
     if (Date.now() > deadline) assert.fail(`never: ${what}`);
     await sleep(5);
