@@ -153,10 +153,16 @@ export class Collector {
     this.#backlog.close();
   }
 
-  /** For a collector that is configured no more: drops its lines and returns their number. */
-  async remove(): Promise<number> {
-    await this.stop();
-    const count = this.#backlog.countLines();
+  /** For a collector that is configured no more: hands over what it can at once, drops the rest and returns its number. */
+  remove(): number {
+    if (this.#state === 'connected') this.flush();
+    this.#stopped = true;
+    this.#link?.close();
+    this.#link = null;
+    this.#underWay = null;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const count = this.#backlog.countLines() + this.#fresh.length;
     this.#backlog.remove();
     return count;
   }

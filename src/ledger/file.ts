@@ -167,8 +167,7 @@ export class LogFile {
       this.#lost += this.#countHeld();
       return;
     }
-    writeLast(this.#fd, this.#options.end(Date.now()));
-    closeSync(this.#fd);
+    finish(this.#fd, this.#options.end(Date.now()), this.#options.warn);
   }
 
   #take(): boolean {
@@ -263,8 +262,7 @@ export class LogFile {
     }
     this.#openNotBefore = 0;
     this.#reopen = false;
-    writeLast(old, this.#options.end(now));
-    closeSync(old);
+    finish(old, this.#options.end(now), this.#options.warn);
     this.#begin(now);
   }
 
@@ -281,7 +279,7 @@ export class LogFile {
     const old = this.#fd;
     try {
       this.#fd = openSync(this.#path, 'a', 0o640);
-      closeSync(old);
+      finish(old, '', this.#options.warn);
     } catch (error) {
       this.#options.warn(`${this.#path} cannot be opened again: ${messageOf(error)}`);
     }
@@ -371,13 +369,17 @@ function countLines(buffer: Buffer): number {
   return count;
 }
 
-/** The last line of a file. A full disk leaves it out: the lines before it matter more. */
-function writeLast(fd: number, text: string): void {
-  if (text === '') return;
+/** Ends a file. A full disk leaves its last line out, and a descriptor that is bad has nothing to close: neither stops the log. */
+function finish(fd: number, last: string, warn: (text: string) => void): void {
   try {
-    writeSync(fd, text);
+    if (last !== '') writeSync(fd, last);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EBADF') throw error;
+    warn(`the end of a log file cannot be written: ${messageOf(error)}`);
+  }
+  try {
+    closeSync(fd);
+  } catch (error) {
+    warn(`a log file cannot be closed: ${messageOf(error)}`);
   }
 }
 

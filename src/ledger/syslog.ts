@@ -73,8 +73,6 @@ export class Syslog {
   readonly #clock = new LineClock();
   readonly #collectors = new Map<string, Collector>();
   #hostname = '';
-  /** What ends some time after the call that began it. */
-  readonly #ending = new Set<Promise<void>>();
 
   constructor(options: SyslogOptions, prepared: PreparedSyslog) {
     this.#options = options;
@@ -97,7 +95,7 @@ export class Syslog {
     for (const [name, collector] of this.#collectors) {
       if (targets.has(name)) continue;
       this.#collectors.delete(name);
-      this.#end(this.#drop(name, collector));
+      this.#drop(name, collector);
     }
     for (const [name, target] of targets) {
       const present = this.#collectors.get(name);
@@ -119,7 +117,7 @@ export class Syslog {
 
   /** Within about two seconds; what could not be sent is on disk then. */
   async stop(): Promise<void> {
-    await Promise.all([...[...this.#collectors.values()].map((collector) => collector.stop()), ...this.#ending]);
+    await Promise.all([...this.#collectors.values()].map((collector) => collector.stop()));
   }
 
   #add(name: string, target: CollectorTarget): void {
@@ -133,10 +131,15 @@ export class Syslog {
     }
   }
 
-  async #drop(name: string, collector: Collector): Promise<void> {
-    const lines = await collector.remove();
-    const what = lines > 0 ? `; ${lines} lines that waited for it are dropped` : '';
-    this.#options.log.record(systemNotice, `Syslog collector ${name} removed${what}`);
+  #drop(name: string, collector: Collector): void {
+    const { log } = this.#options;
+    try {
+      const lines = collector.remove();
+      const what = lines > 0 ? `; ${lines} lines that waited for it are dropped` : '';
+      log.record(systemNotice, `Syslog collector ${name} removed${what}`);
+    } catch (error) {
+      log.record(systemWarning, `Syslog collector ${name}: its buffer cannot be removed: ${messageOf(error)}`);
+    }
   }
 
   /** Buffers of collectors that went while the gateway was down. */
@@ -149,13 +152,6 @@ export class Syslog {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       this.#options.log.record(systemWarning, `Old syslog buffers cannot be removed: ${messageOf(error)}`);
     }
-  }
-
-  #end(work: Promise<void>): void {
-    const ending = work
-      .catch((error) => this.#options.log.record(systemWarning, `Syslog: ${messageOf(error)}`))
-      .finally(() => this.#ending.delete(ending));
-    this.#ending.add(ending);
   }
 }
 

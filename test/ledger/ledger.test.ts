@@ -18,7 +18,8 @@ function open(t: TestContext, snapshot = snapshotWith()) {
   const sink = createEventSink(port1);
   t.after(() => port1.close());
   const read = (name: string) => readFileSync(join(directory, name), 'utf8');
-  return { directory, ledger, sink, read };
+  const closed = new Promise((resolve) => port1.on('close', resolve));
+  return { directory, ledger, sink, read, closed };
 }
 
 describe('the ledger', () => {
@@ -86,8 +87,9 @@ describe('the ledger', () => {
   });
 
   test('keeps events while another ledger takes over', async (t) => {
-    const { ledger, sink } = open(t);
+    const { ledger, sink, closed } = open(t);
     await ledger.stop();
+    await closed;
     const second = open(t);
     sink.record(messageQueued, 1);
     await new Promise((resolve) => setTimeout(resolve, 50));
