@@ -7,10 +7,12 @@ import * as event from '../ledger/events.ts';
 import { type AcceptedTls, acceptTls, type TlsFailure } from '../tls/accept.ts';
 import type { ServerTls } from '../tls/contexts.ts';
 import type { Envelope, Recipient } from './envelope.ts';
-import type { BodyWriter, InboundHost, RecipientAnswer, ReverseName, StoreError } from './host.ts';
+import type { CompleteMessage, SessionHandler } from './handler.ts';
+import type { InboundHost, RecipientAnswer, ReverseName } from './host.ts';
+import { Intake } from './intake.ts';
 import type { InboundPolicy } from './policy.ts';
-import { receivedField, type Trace, traceOf } from './received.ts';
-import { type CompleteMessage, Session, type SessionHandler } from './session.ts';
+import type { Trace } from './received.ts';
+import { Session } from './session.ts';
 
 /** What a connection needs of its server. */
 export interface ConnectionServer<B> {
@@ -62,6 +64,7 @@ export class Connection<B> implements SessionHandler {
   readonly #options: ConnectionOptions;
   readonly #icid: number;
   readonly #session: Session;
+  readonly #intake: Intake<B>;
   readonly #started: number;
   #socket: ConnectedSocket;
   #phase: Phase = 'opening';
@@ -78,9 +81,6 @@ export class Connection<B> implements SessionHandler {
   #dataStart = 0;
   #bytes = 0;
   #deadline = 0;
-  #mid = 0;
-  #received = 0;
-  #writer: BodyWriter<B> | null = null;
 
   constructor(server: ConnectionServer<B>, socket: Socket, options: ConnectionOptions) {
     this.#server = server;
@@ -90,6 +90,7 @@ export class Connection<B> implements SessionHandler {
     this.#icid = server.host.nextIcid();
     this.#started = server.now;
     this.#lastInput = server.now;
+    this.#intake = new Intake(server.host, this.#icid);
     this.#session = new Session(options.policy.settings[options.listener.tls], this);
     this.#attach(socket);
     const reverse = server.host.reverse(options.address);
@@ -299,9 +300,7 @@ export class Connection<B> implements SessionHandler {
     const { host, stopping } = this.#server;
     if (stopping) return stoppingReply;
     if (host.full()) return '452 4.3.1 Insufficient system storage; try again later';
-    this.#mid = host.nextMid();
-    host.log.record(event.messageStart, this.#mid, this.#icid);
-    host.log.record(event.messageFrom, this.#mid, this.#icid, sender);
+    this.#intake.start(sender);
     return null;
   }
 
@@ -316,14 +315,14 @@ export class Connection<B> implements SessionHandler {
       case 'accept':
         return this.#take(recipient, rid);
       case 'denied':
-        this.#server.host.log.record(event.rejectedByRat, this.#mid, this.#icid, address);
+        this.#server.host.log.record(event.rejectedByRat, this.#intake.mid, this.#icid, address);
         return '550 5.7.1 Relaying to this address is denied';
       case 'unknown':
         return this.#unknown(address);
       case 'ask': {
         const answer = this.#server.host.callAhead(address);
         if (!(answer instanceof Promise)) return this.#answerOf(answer, recipient, rid);
-        const mid = this.#mid;
+        const mid = this.#intake.mid;
         void answer.then((late) => this.#answerLater(late, recipient, rid, mid));
         return 'later';
       }
@@ -331,12 +330,12 @@ export class Connection<B> implements SessionHandler {
   }
 
   #take(recipient: Recipient, rid: number): Recipient {
-    this.#server.host.log.record(event.messageTo, this.#mid, this.#icid, rid, recipient.address);
+    this.#server.host.log.record(event.messageTo, this.#intake.mid, this.#icid, rid, recipient.address);
     return recipient;
   }
 
   #unknown(address: string): string {
-    this.#server.host.log.record(event.rejectedUnknown, this.#mid, this.#icid, address);
+    this.#server.host.log.record(event.rejectedUnknown, this.#intake.mid, this.#icid, address);
     return '550 5.1.1 No such recipient here';
   }
 
@@ -348,17 +347,15 @@ export class Connection<B> implements SessionHandler {
 
   #answerLater(answer: RecipientAnswer, recipient: Recipient, rid: number, mid: number): void {
     // The connection may have ended meanwhile.
-    if (this.#phase !== 'open' || this.#mid !== mid || this.#session.state !== 'waiting') return;
+    if (this.#phase !== 'open' || this.#intake.mid !== mid || this.#session.state !== 'waiting') return;
     const settled = this.#answerOf(answer, recipient, rid);
     this.#session.answerRecipient(typeof settled === 'string' ? settled : null);
     this.#continue();
   }
 
   begin(envelope: Envelope): void {
-    const { host } = this.#server;
     this.#dataStart = this.#server.now;
     this.#bytes = 0;
-    this.#received = Date.now();
     const trace: Trace = {
       hostname: this.#options.policy.settings.off.hostname,
       helo: this.#session.helo,
@@ -367,63 +364,29 @@ export class Connection<B> implements SessionHandler {
       name: this.#reverseName,
       tls: this.#tls,
     };
-    this.#writer = host.openBody();
-    this.body(Buffer.from(receivedField(trace, traceOf(trace), this.#mid, envelope, this.#received)));
+    this.#intake.begin(trace, envelope);
   }
 
   body(piece: Buffer): boolean {
-    const writer = this.#writer;
-    if (writer === null || writer.write(piece)) return true;
-    writer.onDrain = () => {
-      writer.onDrain = null;
+    return this.#intake.write(piece, () => {
       this.#session.drained();
       this.#continue();
-    };
-    return false;
-  }
-
-  discard(): void {
-    this.#writer?.abort();
-    this.#writer = null;
-  }
-
-  complete(message: CompleteMessage): void {
-    const { log } = this.#server.host;
-    const mid = this.#mid;
-    if (message.messageId !== null) log.record(event.messageId, mid, message.messageId);
-    if (message.subject !== null) log.record(event.subject, mid, message.subject);
-    log.record(event.messageReady, mid, message.size, message.envelope.sender);
-    log.record(event.messageMatched, mid, 'DEFAULT');
-    const writer = this.#writer;
-    this.#writer = null;
-    if (writer === null) return;
-    const received = this.#received;
-    writer.finish((error, body) => {
-      if (error !== null || body === null) return this.#stored(mid, error ?? noBody);
-      this.#server.host.store({ mid, received, envelope: message.envelope, body }, (refused) =>
-        this.#stored(mid, refused),
-      );
     });
   }
 
-  /** The message is durable, or refused. The client may be gone; the log tells it nevertheless. */
-  #stored(mid: number, error: StoreError | null): void {
-    const { log } = this.#server.host;
-    if (error === null) {
-      log.record(event.messageQueued, mid);
-      this.#session.answerMessage(`250 2.0.0 Ok: Message ${mid} accepted`);
-    } else {
-      log.record(event.messageAborted, mid, `Receiving aborted: ${error.text}`);
-      this.#session.answerMessage(replyOf(error));
-    }
-    this.#continue();
+  discard(): void {
+    this.#intake.discard();
+  }
+
+  complete(message: CompleteMessage): void {
+    this.#intake.complete(message, (reply) => {
+      this.#session.answerMessage(reply);
+      this.#continue();
+    });
   }
 
   abort(reason: string | null): void {
-    this.discard();
-    const { log } = this.#server.host;
-    if (reason !== null) log.record(event.receivingFailed, this.#icid, reason);
-    log.record(event.messageAborted, this.#mid, 'Receiving aborted');
+    this.#intake.abort(reason);
   }
 
   tlsRequired(): void {
@@ -493,19 +456,6 @@ export class Connection<B> implements SessionHandler {
     log.record(event.incomingClose, this.#icid);
     this.#linger();
     this.#socket.end();
-  }
-}
-
-const noBody: StoreError = { code: 'io', text: 'the body was not written' };
-
-function replyOf(error: StoreError): string {
-  switch (error.code) {
-    case 'disk-full':
-      return '452 4.3.1 Insufficient system storage; try again later';
-    case 'io':
-      return '451 4.3.0 The message could not be stored; try again later';
-    case 'shutting-down':
-      return '451 4.3.2 Service is shutting down; try again later';
   }
 }
 

@@ -1,8 +1,8 @@
 // A snapshot as the receiving side uses it: compiled once, shared by all listeners and sessions of a thread.
 import type { Snapshot } from '../config/snapshot.ts';
 import { AccessTable } from './access.ts';
+import type { SessionSettings } from './handler.ts';
 import { RecipientTable } from './recipients.ts';
-import type { SessionSettings } from './session.ts';
 
 type TlsMode = Snapshot['listeners'][number]['tls'];
 

@@ -1,6 +1,5 @@
 // The Received line that a relay puts in front (RFC 5321 4.4). Pure: time comes as an argument.
 
-import { isIpv6 } from './address.ts';
 import type { Envelope } from './envelope.ts';
 
 export interface Trace {
@@ -35,7 +34,7 @@ export function formatDate(now: number): string {
 
 /** The part that is the same for all messages of a connection: `from` and `by`. */
 export function traceOf(trace: Trace): string {
-  const literal = isIpv6(trace.address) ? `[IPv6:${trace.address}]` : `[${trace.address}]`;
+  const literal = trace.address.includes(':') ? `[IPv6:${trace.address}]` : `[${trace.address}]`;
   const info = trace.name === null ? literal : `${harmless(trace.name)} ${literal}`;
   return `Received: from ${harmless(trace.helo)} (${info})\r\n\tby ${trace.hostname} with `;
 }

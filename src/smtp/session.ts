@@ -11,75 +11,17 @@ import {
   verbOf,
 } from './command.ts';
 import type { DataReader } from './data.ts';
-import type { Envelope, Recipient } from './envelope.ts';
-import {
-  type Fault,
-  faultOf,
-  isSpoilt,
-  type MessageLimits,
-  sizeFault,
-  Transaction,
-  toleratedSize,
-} from './transaction.ts';
-
-/** What a session must know of the configuration; one value for all sessions of a listener. */
-export interface SessionSettings extends MessageLimits {
-  readonly hostname: string;
-  readonly tls: 'off' | 'preferred' | 'required';
-  readonly recipients: number;
-  readonly messagesPerConnection: number;
-  readonly errors: number;
-}
-
-/** A message whose end has come and which has nothing wrong with it. */
-export interface CompleteMessage {
-  readonly envelope: Envelope;
-  /** Octets as received, dot-stuffing undone. */
-  readonly size: number;
-  readonly messageId: string | null;
-  readonly subject: string | null;
-}
-
-/** What a session tells and asks. Texts of replies come without their line ends. */
-export interface SessionHandler {
-  /** Replies for the peer, ready to be written (ASCII). All replies to one piece of input come together. */
-  send(replies: string): void;
-  /** A transaction may begin; a refusal says why not. */
-  mail(sender: string): Refusal | null;
-  /** A recipient of valid syntax. null: taken, as `rid`. 'later': `answerRecipient` follows. */
-  recipient(recipient: Recipient, domain: string, rid: number): Refusal | Recipient | 'later';
-  /** The message begins; its envelope is complete. */
-  begin(envelope: Envelope): void;
-  /** A piece of the message. False: `drained` follows before there can be more. */
-  body(piece: Buffer): boolean;
-  /** The message will be refused at its end: what came of it is not needed any more. */
-  discard(): void;
-  /** The message is complete; `answerMessage` follows, at once or later. */
-  complete(message: CompleteMessage): void;
-  /** The transaction ends without a message. `reason`: what was wrong with the message; null: the peer changed its mind. */
-  abort(reason: string | null): void;
-  /** Whether TLS can begin; a refusal says why not. */
-  prepareTls(): Refusal | null;
-  /** 220 has been sent: the handshake comes next; then `secured`. */
-  startTls(): void;
-  /** A command was refused for want of TLS. Comes once. */
-  tlsRequired(): void;
-  /** Nothing more will be read: close when the replies are out. `reason` for the log; null: QUIT, or `abort` had it. */
-  close(reason: string | null): void;
-}
+import type { Recipient } from './envelope.ts';
+import type { SessionHandler, SessionSettings } from './handler.ts';
+import { LineReader, lineRefusals } from './line.ts';
+import { type Fault, faultOf, isSpoilt, sizeFault, Transaction, toleratedSize } from './transaction.ts';
 
 export type SessionState = 'command' | 'data' | 'waiting' | 'handshake' | 'closed';
 
 type Waiting = 'recipient' | 'message' | 'drain' | null;
-type Reading = 'command' | 'line' | 'data' | 'chunk';
+type Reading = 'command' | 'data' | 'chunk';
 
-// RFC 5321 4.5.3.1.4 asks for 512 octets; SIZE, DSN and SMTPUTF8 add up to about 1,200.
-const maximumLine = 2048;
-/** What is read and forgotten up to the end of a refused line before the connection is closed. */
-const maximumSkipped = 65_536;
 const noBytes = Buffer.alloc(0);
-
-const newlineRefusal = '500 5.5.2 A command line ends with CR LF; a CR or LF alone is not accepted';
 
 export class Session {
   /** Name that EHLO or HELO gave; empty before. */
@@ -90,6 +32,7 @@ export class Session {
   secure = false;
   readonly #settings: SessionSettings;
   readonly #handler: SessionHandler;
+  readonly #lines = new LineReader();
   #input: Buffer = noBytes;
   #transaction: Transaction | null = null;
   #reading: Reading = 'command';
@@ -107,8 +50,6 @@ export class Session {
   #chunkLast = false;
   /** BDAT: the chunk is read only to stay in step; this is its reply. */
   #chunkRefusal: Refusal | null = null;
-  #skipped = 0;
-  #skippedCr = false;
 
   constructor(settings: SessionSettings, handler: SessionHandler) {
     this.#settings = settings;
@@ -213,7 +154,7 @@ export class Session {
       const text = input.toString('latin1');
       while (at < text.length && this.#waiting === null && !this.#closed && !this.#handshake) {
         const next = this.#read(input, text, at);
-        if (next < 0) break;
+        if (next === at) break;
         at = next;
       }
     }
@@ -225,13 +166,11 @@ export class Session {
     this.#flush();
   }
 
-  /** One line, or what there is of a message. Returns where it ended; -1: more bytes are needed. */
+  /** One line, or what there is of a message. Returns where it ended; `at`: more bytes are needed. */
   #read(input: Buffer, text: string, at: number): number {
     switch (this.#reading) {
       case 'command':
         return this.#readCommand(text, at);
-      case 'line':
-        return this.#skipLine(text, at);
       case 'data':
         return this.#readData(input, text, at);
       case 'chunk':
@@ -286,58 +225,29 @@ export class Session {
   // --- Command lines ---
 
   #readCommand(text: string, at: number): number {
-    const first = text.charCodeAt(at);
-    if (first === 0x16 || first >= 0x80) {
-      // A TLS record, or no text at all: this never becomes SMTP.
-      this.#end('500 5.5.2 This is not SMTP; TLS begins with the command STARTTLS', 'Not SMTP');
-      return text.length;
-    }
-    // The line ends at the first CR or LF; anything but the two together spoils it.
-    const limit = at + maximumLine + 2;
-    const lf = text.indexOf('\n', at);
-    const cr = text.indexOf('\r', at);
-    const end = Math.min(cr < 0 ? Infinity : cr, lf < 0 ? Infinity : lf);
-    if (end >= limit - 1 && text.length >= limit) {
-      this.#skipLineAfter(`500 5.5.2 Line longer than ${maximumLine} octets`, end === limit - 1 && cr === end);
-      return limit;
-    }
-    if (end === Infinity || (end === cr && cr + 1 === text.length)) return -1;
-    if (end === lf || lf !== cr + 1) {
-      this.#skipLineAfter(newlineRefusal, false);
-      return end + 1;
-    }
-    const reply = this.#command(text.slice(at, cr), lf + 1 < text.length);
-    if (reply !== null) this.#reply(reply);
-    return lf + 1;
-  }
-
-  /** The reply goes out at once: a peer that ends lines with LF waits for it. What follows up to CRLF is no command. */
-  #skipLineAfter(refusal: Refusal, endsWithCr: boolean): void {
-    this.#reading = 'line';
-    this.#skipped = 0;
-    this.#skippedCr = endsWithCr;
-    this.#reply(refusal);
-  }
-
-  #skipLine(text: string, start: number): number {
-    let at = start;
-    while (at < text.length) {
-      const lf = text.indexOf('\n', at);
-      const end = lf < 0 ? text.length : lf + 1;
-      const ended = lf >= 0 && (lf === start ? this.#skippedCr : text.charCodeAt(lf - 1) === 0x0d);
-      this.#skipped += end - at;
-      at = end;
-      if (this.#skipped > maximumSkipped || (lf >= 0 && !ended && ++this.#errors > this.#settings.errors)) {
+    const lines = this.#lines;
+    const next = lines.read(text, at);
+    switch (lines.met) {
+      case 'line': {
+        const reply = this.#command(lines.line, next < text.length);
+        if (reply !== null) this.#reply(reply);
+        break;
+      }
+      case 'bareNewline':
+      case 'tooLong':
+        this.#reply(lineRefusals[lines.met]);
+        break;
+      case 'again':
+        if (++this.#errors > this.#settings.errors) this.#tooManyErrors();
+        break;
+      case 'flood':
         this.#tooManyErrors();
-        return text.length;
-      }
-      if (ended) {
-        this.#reading = 'command';
-        return at;
-      }
+        break;
+      case 'noText':
+        // A TLS record, or no text at all: this never becomes SMTP.
+        this.#end(lineRefusals.noText, 'Not SMTP');
     }
-    this.#skippedCr = text.charCodeAt(text.length - 1) === 0x0d;
-    return at;
+    return next;
   }
 
   /** The reply to a command; null: it comes later, or has been given. `more`: bytes wait behind the line. */

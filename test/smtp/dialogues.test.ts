@@ -4,8 +4,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Recipient } from '../../src/smtp/envelope.ts';
+import type { SessionHandler } from '../../src/smtp/handler.ts';
 import { inboundPolicy } from '../../src/smtp/policy.ts';
-import { Session, type SessionHandler } from '../../src/smtp/session.ts';
+import { Session } from '../../src/smtp/session.ts';
 import { Client, snapshotOf, startGateway } from './fixture.ts';
 
 type Step =

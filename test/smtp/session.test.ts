@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Recipient } from '../../src/smtp/envelope.ts';
-import { type CompleteMessage, Session, type SessionHandler, type SessionSettings } from '../../src/smtp/session.ts';
+import type { CompleteMessage, SessionHandler, SessionSettings } from '../../src/smtp/handler.ts';
+import { Session } from '../../src/smtp/session.ts';
 
 const small: SessionSettings = {
   hostname: 'gw.example.com',
