@@ -142,13 +142,14 @@ export interface ProgramResult {
   readonly output: string;
 }
 
-/** Runs a program to its end; `input` is written to it and its standard input closed when `until` stands in its output. */
+/** Runs a program to its end, or until `stop` stands in its output; `input` is written to it and its standard input closed when `until` stands in its output. */
 export function runProgram(
   program: string,
   args: readonly string[],
   options: {
     readonly input?: string;
     readonly until?: RegExp;
+    readonly stop?: RegExp;
     readonly timeout?: number;
     readonly env?: NodeJS.ProcessEnv;
   } = {},
@@ -162,6 +163,7 @@ export function runProgram(
     const take = (chunk: Buffer) => {
       output += chunk.toString('latin1');
       if (options.until?.test(output) === true) finish();
+      if (options.stop?.test(output) === true) child.kill('SIGKILL');
     };
     child.stdout.on('data', take);
     child.stderr.on('data', take);
