@@ -1,6 +1,6 @@
 // Files that are there whole or not at all, whenever the program or the machine dies.
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
 
 const temporary = '.new-';
@@ -37,11 +37,16 @@ export async function removeDurably(file: string): Promise<void> {
   await syncDirectory(dirname(file));
 }
 
-/** Makes the directory, readable for nobody else, and its entry in the one above durable. */
+/** Makes the directory, readable for nobody else; the entries of all that had to be made are durable too. */
 export async function makeDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await syncDirectory(dirname(directory));
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    const top = dirname(resolve(first));
+    for (let above = dirname(resolve(directory)); ; above = dirname(above)) {
+      await syncDirectory(above);
+      if (above === top || above === dirname(above)) return;
+    }
   } catch (error) {
     throw writeError(directory, error);
   }

@@ -110,7 +110,10 @@ class Reading {
     let number = 0;
     for (const raw of (text ?? '').split('\n')) {
       number++;
-      const line = raw.replace(/(^|\s)#.*$/, '').trim();
+      const line = raw
+        .trim()
+        .replace(/(^|\s)#.*$/, '')
+        .trim();
       if (line === '') continue;
       const address = line.includes('*')
         ? ({ ok: false, reason: `"${line}" has a "*"`, remedy: 'patterns belong under recipients.patterns' } as const)
