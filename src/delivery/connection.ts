@@ -25,6 +25,9 @@ export interface DeliveryContext {
   now: number;
 }
 
+/** An answer to a whole message within so many ms: the server does not make us wait. */
+const promptly = 20;
+
 export interface ConnectionSettings {
   readonly dcid: number;
   readonly target: RouteHost;
@@ -48,6 +51,8 @@ export interface ConnectionOwner {
   /** The first time, and after each message. */
   idle(connection: Connection): void;
   settled(connection: Connection, transfer: Transfer, failures: readonly RecipientFailure[]): void;
+  /** The connection can take one more message now: gives one that waits to `take`, and forgets it if that says true. */
+  offer(connection: Connection, take: (transfer: Transfer) => boolean): void;
   /** The connection ended before the server said a word about the message. */
   unsent(connection: Connection, transfer: Transfer, failure: Failure): void;
   /** It says QUIT: no message may be given to it any more. */
@@ -65,6 +70,11 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
   #opened: ((failure: OpenFailure | null) => void) | null;
   /** Given to `send`, not yet settled. */
   #transfer: Transfer | null = null;
+  /** Its commands are out already, behind the dot of the one in hand. */
+  #following: Transfer | null = null;
+  #sentAt = 0;
+  /** The last message was answered promptly. */
+  #prompt = false;
   #deadline = 0;
   #messages = 0;
   #retired = false;
@@ -207,9 +217,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
       this.#opened = null;
       opened(null);
     }
-    const { mostMessages } = this.#client.extensions;
-    const most = mostMessages > 0 ? Math.min(mostMessages, this.settings.messages) : this.settings.messages;
-    if (this.#retired || this.#messages >= most) this.#quit();
+    if (this.#retired || this.#messages >= this.#most) this.#quit();
     else this.#owner.idle(this);
   }
 
@@ -226,14 +234,19 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
     const stuffing = new DotStuffing();
     const { body } = transfer.task;
     if (body instanceof Uint8Array) {
-      const stuffed = stuffing.push(body);
-      this.#link.writeTogether(stuffed, stuffing.end());
-      this.#client.bodySent();
+      this.#link.together(() => {
+        this.#link.write(stuffing.push(body));
+        this.#link.write(stuffing.end());
+        this.#client.bodySent();
+        this.#follow();
+      });
+      this.#sentAt = performance.now();
     } else if (transfer.file !== null) this.#stream(transfer.file, stuffing, transfer.file.first);
   }
 
   delivered(transfer: Transfer, rids: readonly number[], reply: Reply): void {
     transfer.delivered.push({ rids, reply });
+    this.#prompt = performance.now() - this.#sentAt < promptly;
     const { log } = this.#context.host;
     const { mid } = transfer.task;
     const list = rids.length === 1 ? String(rids[0]) : rids.join(', ');
@@ -272,8 +285,31 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
     else this.#owner.closed(this);
   }
 
+  /**
+   * Where more waits than there are connections, the commands of the next message go out with this one: one write and one
+   * read a message instead of two (measured: a third less processor time). Not behind a slow server: it would wait longer there.
+   */
+  #follow(): void {
+    if (!this.#prompt || this.#retired || this.#messages >= this.#most) return;
+    this.#owner.offer(this, (transfer) => {
+      if (!(transfer.task.body instanceof Uint8Array) || !this.#client.follow(transfer)) return false;
+      this.#following = transfer;
+      this.#messages++;
+      return true;
+    });
+  }
+
+  get #most(): number {
+    const { mostMessages } = this.#client.extensions;
+    return mostMessages > 0 ? Math.min(mostMessages, this.settings.messages) : this.settings.messages;
+  }
+
   #release(transfer: Transfer): void {
-    this.#transfer = null;
+    if (this.#following === transfer) this.#following = null;
+    else {
+      this.#transfer = this.#following;
+      this.#following = null;
+    }
     transfer.file?.close();
     transfer.file = null;
   }

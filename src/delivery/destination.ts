@@ -173,6 +173,13 @@ export class Destination implements ConnectionOwner, AddressMemory {
     this.#owner.settled(transfer, failures, { dcid, host: target.host, dsn: connection.dsn });
   }
 
+  offer(connection: Connection, take: (transfer: Transfer) => boolean): void {
+    const [transfer] = this.#waiting;
+    // No more waits than connections are being opened: those will have it sooner.
+    if (transfer === undefined || this.#waiting.length <= this.#openings.size) return;
+    if (!this.#stopping && connection.settings.stamp === this.#stamp && take(transfer)) this.#waiting.shift();
+  }
+
   unsent(connection: Connection, transfer: Transfer, failure: Failure): void {
     if (connection.reused && !transfer.returned && !this.#stopping) {
       // An idle connection that the other side had closed already: nothing was sent, so nothing was tried.

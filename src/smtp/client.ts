@@ -80,6 +80,8 @@ export class Client<M extends OutgoingMessage> {
   #secure = false;
   #helo = false;
   #message: M | null = null;
+  /** Its commands went out behind the final dot of the message in hand. */
+  #following: M | null = null;
   /** The recipients of the present transaction. */
   #rids: readonly number[] = [];
   /** Which reply comes next: -1 RSET, 0 MAIL, 1... RCPT, then DATA. */
@@ -144,6 +146,24 @@ export class Client<M extends OutgoingMessage> {
   /** The owner has written the final dot. */
   bodySent(): void {
     if (this.#waiting === 'body') this.#waiting = 'dot';
+  }
+
+  /**
+   * Sends the commands of one more message at once, behind the final dot just written: message content may be the first in a
+   * group of commands (RFC 2920 3.1). False: that cannot be done here, and nothing was sent.
+   */
+  follow(message: M): boolean {
+    const { pipelining, mostRecipients } = this.#extensions;
+    if (this.#waiting !== 'dot' || !pipelining || this.#following !== null) return false;
+    // Another transaction of the message in hand may come first, or RSET.
+    if (this.#later.length > 0 || this.#accepted.length === 0) return false;
+    if (mostRecipients > 0 && message.rids.length > mostRecipients) return false;
+    const failures: RecipientFailure[] = [];
+    sendable(message, this.#extensions, failures);
+    if (failures.length > 0) return false;
+    this.#following = message;
+    this.#owner.write(this.#group(message, message.rids));
+    return true;
   }
 
   /** Says QUIT; only while `waiting` is `idle`. */
@@ -241,24 +261,32 @@ export class Client<M extends OutgoingMessage> {
     const message = this.#inHand();
     const { mostRecipients, pipelining } = this.#extensions;
     const rids = mostRecipients > 0 && all.length > mostRecipients ? all.slice(0, mostRecipients) : all;
+    this.#expect(rids);
     this.#later = rids === all ? [] : all.slice(mostRecipients);
-    this.#rids = rids;
-    this.#accepted = [];
-    this.#refusal = null;
-    this.#step = this.#open ? -1 : 0;
-    this.#waiting = 'envelope';
     this.#owner.started(message, rids);
     if (!pipelining) {
       this.#owner.write(this.#open ? 'RSET\r\n' : mailCommand(message, this.#extensions));
       return;
     }
-    // RFC 2920 3.1: RSET, MAIL and RCPT may stand anywhere in a group, DATA only at its end.
-    let commands = this.#open
-      ? `RSET\r\n${mailCommand(message, this.#extensions)}`
-      : mailCommand(message, this.#extensions);
+    const commands = this.#group(message, rids);
+    this.#owner.write(this.#open ? `RSET\r\n${commands}` : commands);
+  }
+
+  /** From here on the replies to these commands come. */
+  #expect(rids: readonly number[]): void {
+    this.#rids = rids;
+    this.#accepted = [];
+    this.#later = [];
+    this.#refusal = null;
+    this.#step = this.#open ? -1 : 0;
+    this.#waiting = 'envelope';
+  }
+
+  /** RFC 2920 3.1: RSET, MAIL and RCPT may stand anywhere in a group, DATA only at its end. */
+  #group(message: M, rids: readonly number[]): string {
+    let commands = mailCommand(message, this.#extensions);
     for (const rid of rids) commands += rcptCommand(message.envelope.recipients[rid], this.#extensions);
-    if (message.probe !== true) commands += 'DATA\r\n';
-    this.#owner.write(commands);
+    return message.probe === true ? commands : `${commands}DATA\r\n`;
   }
 
   #envelopeReply(reply: Reply): void {
@@ -375,10 +403,20 @@ export class Client<M extends OutgoingMessage> {
   #settle(): void {
     const message = this.#inHand();
     const failures = this.#failures.length === 0 ? none : this.#failures;
-    this.#message = null;
-    this.#waiting = 'idle';
+    const following = this.#following;
+    this.#following = null;
+    this.#message = following;
+    if (following === null) {
+      this.#waiting = 'idle';
+      this.#owner.settled(message, failures);
+      if (this.#waiting === 'idle') this.#owner.ready();
+      return;
+    }
+    this.#failures = [];
+    this.#heard = false;
+    this.#expect(following.rids);
     this.#owner.settled(message, failures);
-    if (this.#waiting === 'idle') this.#owner.ready();
+    if (this.#message === following) this.#owner.started(following, following.rids);
   }
 
   #end(kind: ClientEnd['kind'], failure: Failure): void {
@@ -402,6 +440,9 @@ export class Client<M extends OutgoingMessage> {
         this.#owner.settled(message, this.#failures);
       } else this.#owner.unsent(message, temporary(failure));
     }
+    const following = this.#following;
+    this.#following = null;
+    if (following !== null) this.#owner.unsent(following, temporary(failure));
     this.#owner.ended({ kind, failure });
   }
 

@@ -54,12 +54,10 @@ export class Link {
     return this.#open && this.#socket.write(bytes);
   }
 
-  /** A whole body and its end, as one write. */
-  writeTogether(body: Uint8Array, end: Uint8Array): void {
-    if (!this.#open) return;
+  /** Everything that `writes` writes goes out together: one TLS record or a few, one system call. */
+  together(writes: () => void): void {
     this.#socket.cork();
-    this.#socket.write(body);
-    this.#socket.write(end);
+    writes();
     this.#socket.uncork();
   }
 

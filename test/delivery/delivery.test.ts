@@ -181,11 +181,10 @@ test('a message that kills each connection is not sent for ever', async (t) => {
 test('connections and messages a connection are limited, and all are counted out again', async (t) => {
   let held = 0;
   const peer = await peerOf(t, {
-    reply: (command, session) => {
+    reply: (command) => {
       if (command !== '.') return null;
       held++;
-      setTimeout(() => session.socket.write('250 2.0.0 OK\r\n'), 20);
-      return '';
+      return sleep(5, '250 2.0.0 OK');
     },
   });
   const snapshot = routedTo(peer.port, { limits: { destinationConnections: 3, destinationMessages: 4 } });
@@ -199,6 +198,57 @@ test('connections and messages a connection are limited, and all are counted out
     assert.ok(session.commands.filter((command) => command.startsWith('MAIL')).length <= 4);
   }
   await sender.stop();
+});
+
+test('where more waits than there are connections, the next message follows the final dot at once', async (t) => {
+  // Answers only what has come before it reads on, as a server that is busy does.
+  const peer = await peerOf(t, {
+    reply: (command, session) => {
+      if (command !== '.') return null;
+      const refused = session.commands.filter((one) => one === 'DATA').length === 3;
+      return sleep(2, refused ? '554 5.7.1 not this one' : '250 2.0.0 OK');
+    },
+  });
+  const sender = senderOf(t, routedTo(peer.port, { limits: { destinationConnections: 1 } }));
+  const mids = Array.from({ length: 6 }, () => sender.send('b@example.com'));
+  const results: string[][] = [];
+  for (const mid of mids) results.push(await sender.settled(mid));
+  assert.deepEqual(results, [
+    ['finished'],
+    ['finished'],
+    ['0 bounced 5.7.1 554 5.7.1 not this one'],
+    ['finished'],
+    ['finished'],
+    ['finished'],
+  ]);
+  assert.equal(peer.sessions.length, 1);
+  const order = sender.log.lines.map((line) => line.replace(/^(\w+).* MID (\d).*/, '$1 $2'));
+  assert.deepEqual(order.slice(1, 9), [
+    'Delivery 1',
+    'Message 1',
+    "MID 1 RID [0] Response '2.0.0 OK'",
+    'Message 1',
+    'Delivery 2',
+    'Message 2',
+    "MID 2 RID [0] Response '2.0.0 OK'",
+    'Message 2',
+  ]);
+});
+
+test('a message that followed is not tried where the connection ends before its first reply', async (t) => {
+  let dots = 0;
+  const peer = await peerOf(t, {
+    reply: (command, session) => {
+      if (command !== '.' || ++dots !== 2) return null;
+      session.socket.end('421 4.3.2 enough\r\n');
+      return '';
+    },
+  });
+  const sender = senderOf(t, routedTo(peer.port, { limits: { destinationConnections: 1 } }));
+  const mids = Array.from({ length: 4 }, () => sender.send('b@example.com'));
+  const results: string[][] = [];
+  for (const mid of mids) results.push(await sender.settled(mid));
+  assert.deepEqual(results, [['finished'], ['0 deferred 4.3.2 421 4.3.2 enough'], ['finished'], ['finished']]);
 });
 
 test('no free connection in all workers: the message comes back untried', async (t) => {
@@ -338,11 +388,7 @@ test('a body in a file arrives byte for byte', async (t) => {
 
 test('stop: what is under way finishes, the rest comes back untried', async (t) => {
   const peer = await peerOf(t, {
-    reply: (command, session) => {
-      if (command !== '.') return null;
-      setTimeout(() => session.socket.write('250 2.0.0 OK\r\n'), 100);
-      return '';
-    },
+    reply: (command) => (command === '.' ? sleep(100, '250 2.0.0 OK') : null),
   });
   const sender = senderOf(t, routedTo(peer.port, { limits: { destinationConnections: 1 } }));
   const first = sender.send('b@example.com');

@@ -16,8 +16,8 @@ export interface PeerScript {
   readonly extensions?: readonly string[];
   /** STARTTLS is offered and served. */
   readonly tls?: tls.SecureContextOptions;
-  /** The reply to a command or, as `.`, to a message; null: the usual one; '': none. */
-  readonly reply?: (command: string, session: PeerSession) => string | null;
+  /** The reply to a command or, as `.`, to a message; null: the usual one; '': none. What comes meanwhile waits for it. */
+  readonly reply?: (command: string, session: PeerSession) => string | null | Promise<string>;
 }
 
 export interface PeerMessage {
@@ -77,10 +77,20 @@ export class Peer {
     const say = (text: string) => {
       if (text !== '') session.socket.write(text.endsWith('\n') ? text : `${text}\r\n`);
     };
+    let busy = false;
     const answer = (command: string, usual: string): string => {
       const reply = this.script.reply?.(command, session) ?? usual;
-      say(reply);
-      return reply;
+      if (typeof reply === 'string') {
+        say(reply);
+        return reply;
+      }
+      busy = true;
+      void reply.then((text) => {
+        busy = false;
+        say(text);
+        feed(Buffer.alloc(0));
+      });
+      return '';
     };
     const take = (line: string): void => {
       session.commands.push(line);
@@ -116,7 +126,7 @@ export class Peer {
     };
     const feed = (chunk: Buffer): void => {
       pending = Buffer.concat([pending, chunk]);
-      for (;;) {
+      while (!busy) {
         if (data) {
           const end = pending.subarray(0, 3).toString() === '.\r\n' ? -2 : pending.indexOf('\r\n.\r\n');
           if (end === -1) return;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { CertificateDirectory } from '../tls/peers.ts';
 import { routedTo, Sender, snapshotOf, until } from './fixture.ts';
@@ -185,11 +186,7 @@ test('a commit: idle connections made under other settings are closed, the next 
 test('a commit while a message is under way: it is finished, then the connection goes', async (t) => {
   const peer = await peerOf(t, {
     tls: key,
-    reply: (command, session) => {
-      if (command !== '.') return null;
-      setTimeout(() => session.socket.write('250 2.0.0 OK\r\n'), 50);
-      return '';
-    },
+    reply: (command) => (command === '.' ? sleep(50, '250 2.0.0 OK') : null),
   });
   const sender = senderTo(t, peer);
   const mid = sender.send('b@example.com');

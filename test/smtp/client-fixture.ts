@@ -30,6 +30,8 @@ export class RecordingClient implements ClientOwner<TestMessage> {
   readonly #queue: TestMessage[];
   /** The body is written in the moment of the 354; false: `bodySent` is the test's. */
   wholeBodies = true;
+  /** The next message's commands go out behind the dot where that can be. */
+  follow = false;
 
   constructor(queue: readonly TestMessage[] = [], level: TlsLevel = 'preferred') {
     this.#queue = [...queue];
@@ -64,7 +66,10 @@ export class RecordingClient implements ClientOwner<TestMessage> {
   }
   sendBody(): void {
     this.record.push('> BODY');
-    if (this.wholeBodies) this.client.bodySent();
+    if (!this.wholeBodies) return;
+    this.client.bodySent();
+    const [next] = this.#queue;
+    if (this.follow && next !== undefined && this.client.follow(next)) this.#queue.shift();
   }
   delivered(_message: TestMessage, rids: readonly number[], reply: Reply): void {
     this.record.push(`delivered ${rids.join(',')} ${replyText(reply)}`);

@@ -494,6 +494,89 @@ test('a question about a recipient has no DATA, and what is said about its sende
   ]);
 });
 
+test('the commands of the next message behind the final dot (RFC 2920 3.1)', () => {
+  const client = new RecordingClient([
+    message(['b@example.com']),
+    message(['c@example.com']),
+    message(['d@example.com']),
+  ]);
+  client.follow = true;
+  const record = dialogue(
+    client,
+    greeting,
+    ehlo,
+    '250 ok\r\n250 ok\r\n354 go\r\n',
+    '550 5.7.1 spam\r\n250 ok\r\n550 5.1.1 no\r\n554 5.5.1 no recipients\r\n',
+  );
+  const envelope = (to: string) => ['> MAIL FROM:<a@example.org>', `> RCPT TO:<${to}@example.com>`, '> DATA'];
+  assert.deepEqual(record, [
+    'started 0',
+    ...envelope('b'),
+    '> BODY',
+    ...envelope('c'),
+    'settled',
+    '0 bounced 5.7.1 550 5.7.1 spam',
+    'started 0',
+    'settled',
+    '0 bounced 5.1.1 550 5.1.1 no',
+    'ready',
+    'started 0',
+    '> RSET',
+    ...envelope('d'),
+  ]);
+});
+
+test('nothing follows where the server cannot pipeline, or the message needs more than commands', () => {
+  const run = (next: ReturnType<typeof message>, offer: string, ...replies: string[]) => {
+    const client = new RecordingClient([message(['b@example.com', 'x@example.com']), next]);
+    client.follow = true;
+    const record = dialogue(client, greeting, offer, ...replies);
+    return record.slice(record.indexOf('> BODY') + 1);
+  };
+  const flight = '250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n';
+  assert.deepEqual(
+    run(message(['c@example.com']), plainEhlo, '250 ok\r\n', '250 ok\r\n', '250 ok\r\n', '354 go\r\n'),
+    [],
+  );
+  assert.deepEqual(run(message(['ä@example.com']), ehlo, flight), []);
+  assert.deepEqual(run(message(['c@example.com']), ehlo, '250 ok\r\n250 ok\r\n452 many\r\n354 go\r\n'), []);
+  const limited = '250-mx\r\n250-PIPELINING\r\n250 LIMITS RCPTMAX=2\r\n';
+  assert.deepEqual(run(message(['c@example.com', 'd@example.com', 'e@example.com']), limited, flight), []);
+});
+
+test('with several messages: each is settled or unsent once', () => {
+  const reply = fc.constantFrom(
+    ...[
+      '250 ok\r\n',
+      '250 ok\r\n250 ok\r\n354 go\r\n',
+      '354 go\r\n',
+      '450 4.2.0 x\r\n',
+      '550 5.1.1 x\r\n',
+      '452 many\r\n',
+      '421 bye\r\n',
+    ],
+  );
+  fc.assert(
+    fc.property(fc.array(reply, { maxLength: 30 }), fc.boolean(), (replies, follow) => {
+      const names = ['b', 'c', 'd', 'e'];
+      const client = new RecordingClient(names.map((name) => message([`${name}@example.com`, `${name}2@example.com`])));
+      client.follow = follow;
+      client.feed(greeting);
+      client.feed(ehlo);
+      for (const text of replies) client.feed(text);
+      client.client.lost('connection lost');
+      const begun = new Set(client.record.flatMap((line) => /^> RCPT TO:<(\w)@/.exec(line)?.[1] ?? []));
+      const over = client.record.filter((line) => line === 'settled' || line.startsWith('unsent'));
+      assert.equal(over.length, begun.size);
+      const outcomes = client.record.filter((line) => /^\d (bounced|deferred)/.test(line)).length;
+      const delivered = client.record.flatMap((line) => /^delivered ([\d,]+)/.exec(line)?.[1]?.split(',') ?? []).length;
+      const unsent = client.record.filter((line) => line.startsWith('unsent')).length;
+      assert.equal(outcomes + delivered + unsent * 2, begun.size * 2);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 // The server's side of whole conversations: what it says to each flight.
 const conversations: string[][] = [
   [greeting, ehlo, '250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n', '250 2.0.0 done\r\n'],
