@@ -5,7 +5,7 @@ import { runThread } from './thread.ts';
 await runThread(async (data) => {
   const ledger = new Ledger({ directory: join(data.dataDirectory, 'logs'), snapshot: data.snapshot });
   return {
-    prepare: async (snapshot) => ({ activate: () => ledger.apply(snapshot), abandon: () => undefined }),
+    prepare: async (snapshot) => ledger.prepare(snapshot),
     query: (name) => {
       if (name === 'status') return ledger.status();
       throw new Error(`the ledger has no query "${name}"`);
