@@ -141,7 +141,7 @@ function resolveLiteral(key: string, isOwn: (address: string, port: number) => b
   const valid = text.startsWith('ipv6:') ? isIPv6(address) : isIPv4(address);
   if (!key.endsWith(']') || !valid) return failed(ourBounce('5.1.3', `${key} is not an address literal`));
   if (isOwn(address, smtpPort)) return loop(`${key} is our own address`);
-  return { kind: 'hosts', hosts: [{ host: key, address, port: smtpPort }] };
+  return { kind: 'hosts', hosts: [{ host: address, address, port: smtpPort }] };
 }
 
 async function resolveMx(
