@@ -77,6 +77,7 @@ export class Drafts {
   }
 
   async #checkFiles(config: GatewayConfig, before: GatewayConfig, origin?: Origin): Promise<void> {
+    if (same(filesOf(config), filesOf(before))) return;
     const { issues } = await readMaterial(config, this.#directory);
     if (issues.length === 0) return;
     const known = new Set((await readMaterial(before, this.#directory)).issues.map((issue) => issue.reason));
@@ -86,6 +87,11 @@ export class Drafts {
       origin,
     );
   }
+}
+
+/** What `readMaterial` depends on. A list of recipients may be long: it is not read for an edit of something else. */
+function filesOf(config: GatewayConfig): unknown {
+  return [config.certificates, config.recipients.file, config.syslog.map(({ name, ca }) => [name, ca])];
 }
 
 /** Throws `bad-configuration` with all of them, if there are any. */

@@ -13,6 +13,8 @@ export interface ConfigApply {
   abandon(revision: number): Promise<void> | void;
 }
 
+const mostWarnings = 100;
+
 export class Handover {
   readonly #deadline: number;
   readonly #warnings: string[];
@@ -37,6 +39,7 @@ export class Handover {
     try {
       await this.#inTime(() => apply.abandon(number), 'abandon');
     } catch (error) {
+      if (this.#warnings.length >= mostWarnings) this.#warnings.shift();
       this.#warnings.push(`revision ${number} was refused and could not be abandoned everywhere: ${messageOf(error)}`);
     }
   }

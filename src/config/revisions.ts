@@ -135,17 +135,12 @@ export class RevisionFiles {
     return { number, time, user, comment, offered: true };
   }
 
-  /** Removes what is beyond the bound. A failure costs room only, and is told. */
+  /** Removes what is beyond the bound. Throws where a file cannot be removed, which costs room only. */
   async prune(): Promise<void> {
     while (this.#heads.length > this.#keep) {
       const oldest = this.#heads[0];
       if (oldest === undefined) return;
-      try {
-        await removeDurably(this.#file(oldest.number));
-      } catch (error) {
-        this.warnings.push(`cannot remove ${this.#file(oldest.number)}: ${messageOf(error)}`);
-        return;
-      }
+      await removeDurably(this.#file(oldest.number));
       this.#heads.shift();
     }
   }

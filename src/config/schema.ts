@@ -247,8 +247,8 @@ export const timeoutsSchema = object(
   'Deadlines.',
 );
 
-const wait = { least: '1s', most: '7d' };
-const lifetime = { least: '1m', most: '365d' };
+const wait = { least: '100ms', most: '7d' };
+const lifetime = { least: '1s', most: '365d' };
 
 export const retrySchema = object(
   {

@@ -260,9 +260,9 @@ export class ConfigStore {
     return this.#exclusive(async () => {
       const candidate = this.candidate(user);
       if (candidate.config === candidate.base) throw new PosternError('not-found', 'There is no data to commit.');
-      const { config, conflicts } = mergeCandidate(candidate, this.#present);
-      if (conflicts.length > 0) throw conflictError(candidate, conflicts, this.history());
-      requireValid(config);
+      const merge = mergeCandidate(candidate, this.#present);
+      if (merge.conflicts.length > 0) throw conflictError(candidate, merge.conflicts, this.history());
+      const config = requireValid(merge.config);
       const number = this.#revisions.next;
       const { snapshot, stamps } = await this.#compile(config, number);
       await this.#handover.prepare(apply, snapshot);
@@ -309,7 +309,8 @@ export class ConfigStore {
   /**
    * Looks whether a certificate, recipient list or authority file has changed since it was read; if so, compiles the
    * revision in force anew and hands it over under its own number. False: nothing has. Throws where the new files are
-   * wrong; the old ones stay in use, and the next call tries again.
+   * wrong; the old ones stay in use, and the next call tries again. Throws `timeout` where they are in use, but a thread is
+   * silent.
    */
   reload(apply: ConfigApply): Promise<boolean> {
     return this.#exclusive(async () => {
@@ -324,7 +325,7 @@ export class ConfigStore {
       this.#snapshot = snapshot;
       this.#stamps = stamps;
       const problem = await this.#handover.activate(apply, number);
-      if (problem !== null) this.warnings.push(problem);
+      if (problem !== null) throw new PosternError('timeout', problem, { temporary: true });
       return true;
     });
   }
