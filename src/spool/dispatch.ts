@@ -6,7 +6,7 @@ import type { Destination } from './destinations.ts';
 import type { Job } from './protocol.ts';
 import { recordedNext } from './schedule.ts';
 
-/** Jobs of one destination before the next has its turn. */
+/** Jobs of one destination before the next has its turn; more where few wait for theirs. */
 const quantum = 10;
 /** Jobs and body bytes that one transaction may hand out, so that new mail never waits long for it. */
 const jobsPerTurn = 200;
@@ -26,10 +26,11 @@ export function dispatch(context: SpoolContext, channels: readonly Channel[]): b
   const most = Math.min(share, 2 * context.snapshot().limits.destinationConnections);
   // Each destination is asked once; those that join meanwhile wait for the next turn.
   let turns = destinations.waiting;
+  const each = Math.max(quantum, Math.floor(jobs / Math.max(1, turns)));
   while (jobs > 0 && bytes > 0 && turns-- > 0) {
     const destination = destinations.next();
     if (destination === undefined) return false;
-    const taken = serve(context, destination, channels, Math.min(most, jobs + destination.inFlight), now);
+    const taken = serve(context, destination, channels, { most, now, wanted: Math.min(each, jobs) });
     jobs -= taken.jobs;
     bytes -= taken.bytes;
   }
@@ -45,8 +46,7 @@ function serve(
   context: SpoolContext,
   destination: Destination,
   channels: readonly Channel[],
-  most: number,
-  now: number,
+  { most, wanted: share, now }: { readonly most: number; readonly wanted: number; readonly now: number },
 ): Taken {
   const { destinations, store, flights } = context;
   const taken: Taken = { jobs: 0, bytes: 0 };
@@ -62,7 +62,7 @@ function serve(
   }
   const allowed = Math.min(down ? 1 : destination.window, most) - destination.inFlight;
   if (allowed <= 0) return taken; // the outcome of an attempt brings it back
-  const wanted = Math.min(allowed, quantum);
+  const wanted = Math.min(allowed, share);
   // Those under way may stand among the due ones (a first attempt is recorded as due at once).
   const limit = wanted + destination.inFlight + 1;
   const rows = store.due(destination.key, limit);

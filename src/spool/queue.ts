@@ -5,13 +5,13 @@ import { messageAdministered } from '../ledger/events.ts';
 import type { SpoolContext } from './context.ts';
 import type { QueueFilter, QueueRow } from './protocol.ts';
 import { lifetimeOf, noticeAge } from './schedule.ts';
-import { demote, envelopeOf, remove } from './settle.ts';
-import { type JobRow, jobClass } from './store.ts';
+import { demote, remove } from './settle.ts';
+import { envelopeOf, type JobRow, jobClass } from './store.ts';
 
 /** Rows of the table looked at in one step (measured: about 10 ms). */
 const scanStep = 20_000;
 /** Rows changed in one transaction. */
-const changeStep = 200;
+const changeStep = 500;
 /** A destination with more jobs is found by walking the queue, not by sorting its part of the index. */
 const sortLimit = 50_000;
 const pageLimit = 1000;
@@ -266,7 +266,7 @@ export class Queue {
   }
 }
 
-/** `@domain` means every address of the domain. */
+/** `@domain` means every address of the domain. The plus keeps SQLite in the order of MIDs (else it sorts all, measured). */
 function where({ destination, sender, recipient }: QueueFilter): { sql: string; values: string[] } {
   let sql = '';
   const values: string[] = [];
@@ -274,7 +274,7 @@ function where({ destination, sender, recipient }: QueueFilter): { sql: string; 
     sql += ` AND ${condition}`;
     values.push(value);
   };
-  if (destination !== undefined) add('destination = ?', destination);
+  if (destination !== undefined) add('+destination = ?', destination);
   if (sender?.startsWith('@') === true) {
     add("lower(substr(sender, instr(sender, '@'))) = ?", sender.toLowerCase());
   } else if (sender !== undefined) add('lower(sender) = ?', sender.toLowerCase());

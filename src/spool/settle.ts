@@ -1,27 +1,11 @@
 // What an attempt, old age or the administrator did to the recipients of a job: rows, notices and log lines. All of one
 // outcome in one transaction: what is delivered is on disk before the body is forgotten, a bounce before its cause is.
-import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  bounced,
-  doubleBounce,
-  generatedForBounce,
-  mailNotice,
-  messageFinished,
-  messageFrom,
-  messageQueued,
-  messageReady,
-  messageStart,
-  messageTo,
-} from '../ledger/events.ts';
-import type { Envelope } from '../smtp/envelope.ts';
+import { bounced, mailNotice, messageFinished } from '../ledger/events.ts';
 import type { SpoolContext } from './context.ts';
-import { composeNotice, headerLimit, type NoticeKind, type NoticeRecipient, returnsFull, wants } from './dsn.ts';
-import { nextId } from './ids.ts';
+import { expiredText, notify } from './notices.ts';
 import type { JobOutcome, RecipientOutcome } from './protocol.ts';
 import { isExpired, lifetimeOf, retryWait } from './schedule.ts';
-import { type JobRow, jobClass, type MessageRow } from './store.ts';
+import { envelopeOf, type JobRow, jobClass, type MessageRow } from './store.ts';
 
 /** A job as it stands in the database, or would (a first attempt under way has a row in `active` only). */
 interface Standing {
@@ -29,7 +13,6 @@ interface Standing {
   readonly stored: boolean;
 }
 
-const expiredText = 'Delivery expired (message too old)';
 const reasonLimit = 500;
 
 /** Applies a worker's report. One about a job that is gone (deleted, reported before) changes nothing. */
@@ -292,113 +275,6 @@ function logBounces(
       context.log.record(bounced, 0, message.mid, sender, address, rid, status, text, '000', reply);
     }
   });
-}
-
-/** Writes a notice to the sender about those recipients who asked for that kind; there may be none. */
-function notify(
-  context: SpoolContext,
-  kind: NoticeKind,
-  message: MessageRow,
-  envelope: Envelope,
-  outcomes: readonly RecipientOutcome[],
-  retryUntil?: number,
-): void {
-  const { mid } = message;
-  if (envelope.sender === '') {
-    // RFC 5321 4.5.5: a bounce of a bounce would go on for ever.
-    if (kind !== 'failed') return;
-    context.after(() => {
-      for (const { rid, status, reply } of outcomes)
-        context.log.record(doubleBounce, mid, rid, status, textOf(status), reply);
-    });
-    return;
-  }
-  const recipients: NoticeRecipient[] = [];
-  for (const { rid, status, reply, host } of outcomes) {
-    const recipient = envelope.recipients[rid];
-    if (recipient !== undefined && wants(recipient, kind)) recipients.push({ recipient, status, reply, host });
-  }
-  if (recipients.length === 0) return;
-  const full = returnsFull(kind, envelope, message.size);
-  const { envelope: written, body } = composeNotice({
-    kind,
-    hostname: context.snapshot().hostname,
-    about: mid,
-    envelope,
-    recipients,
-    received: message.received,
-    now: context.now(),
-    ...(retryUntil === undefined ? {} : { retryUntil }),
-    content: contentOf(context, message, full ? message.size : headerLimit),
-    full,
-    unique: randomBytes(12).toString('hex'),
-  });
-  enqueueNotice(context, kind, mid, written, body);
-}
-
-function enqueueNotice(
-  context: SpoolContext,
-  kind: NoticeKind,
-  about: number,
-  envelope: Envelope,
-  body: Uint8Array,
-): void {
-  const mid = nextId(context.ids, 'mid');
-  const now = context.now();
-  const address = envelope.recipients[0]?.address ?? '';
-  const destination = context.destinationOf(address.slice(address.lastIndexOf('@') + 1));
-  context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });
-  context.store.putJob({
-    mid,
-    destination,
-    rids: '[0]',
-    attempts: 0,
-    next: now,
-    since: now,
-    class: jobClass.bounce,
-    size: body.length,
-    sender: '',
-    recipients: JSON.stringify([address]),
-    reason: '',
-  });
-  context.after(() => {
-    const { log } = context;
-    if (kind === 'failed') log.record(generatedForBounce, mid, about);
-    else log.record(mailNotice, `MID ${mid} was generated for ${kind} notice of MID ${about}`);
-    log.record(messageStart, mid, 0);
-    log.record(messageFrom, mid, 0, '');
-    log.record(messageTo, mid, 0, 0, address);
-    log.record(messageReady, mid, body.length, '');
-    log.record(messageQueued, mid);
-    context.countMessages(1);
-    context.destinations.enqueue(context.destinations.add(destination, false));
-  });
-}
-
-/** The first `limit` bytes of a message; empty where its file is gone. */
-function contentOf(context: SpoolContext, message: MessageRow, limit: number): Uint8Array {
-  if (message.file === null) return context.store.message(message.mid)?.body ?? new Uint8Array(0);
-  const content = Buffer.alloc(Math.min(limit, message.size));
-  try {
-    const fd = openSync(join(context.directory, message.file), 'r');
-    try {
-      return content.subarray(0, readSync(fd, content, 0, content.length, 0));
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return new Uint8Array(0); // the notice matters more than what it returns
-  }
-}
-
-export function envelopeOf(message: MessageRow): Envelope {
-  return JSON.parse(message.envelope) as Envelope;
-}
-
-/** The words of the mail log for a permanent failure. */
-function textOf(status: string): string {
-  if (status === '5.4.7') return expiredText;
-  return status.startsWith('5.1.') ? 'Unknown address error' : 'Permanent failure';
 }
 
 /** The enhanced status code in a reply, if there is one. */

@@ -1,5 +1,6 @@
 // The prepared statements of spool.db, by what they are for. No decisions here: those are in settle.ts and dispatch.ts.
 import type { DatabaseSync } from 'node:sqlite';
+import type { Envelope } from '../smtp/envelope.ts';
 import type { IdMarks } from './ids.ts';
 import type { StoreRequest } from './protocol.ts';
 
@@ -10,6 +11,10 @@ export interface MessageRow {
   readonly envelope: string;
   readonly body: Uint8Array | null;
   readonly file: string | null;
+}
+
+export function envelopeOf(message: MessageRow): Envelope {
+  return JSON.parse(message.envelope) as Envelope;
 }
 
 /** See `tables` in database.ts. */

@@ -1,0 +1,126 @@
+// Notices to senders (dsn.ts) as messages of the queue, written in the transaction of what they tell.
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  doubleBounce,
+  generatedForBounce,
+  mailNotice,
+  messageFrom,
+  messageQueued,
+  messageReady,
+  messageStart,
+  messageTo,
+} from '../ledger/events.ts';
+import type { Envelope } from '../smtp/envelope.ts';
+import type { SpoolContext } from './context.ts';
+import { composeNotice, headerLimit, type NoticeKind, type NoticeRecipient, returnsFull, wants } from './dsn.ts';
+import { nextId } from './ids.ts';
+import type { RecipientOutcome } from './protocol.ts';
+import { jobClass, type MessageRow } from './store.ts';
+
+/** The words of the mail log and of notices for a message that grew too old. */
+export const expiredText = 'Delivery expired (message too old)';
+
+/** Writes a notice to the sender about those recipients who asked for that kind; there may be none. */
+export function notify(
+  context: SpoolContext,
+  kind: NoticeKind,
+  message: MessageRow,
+  envelope: Envelope,
+  outcomes: readonly RecipientOutcome[],
+  retryUntil?: number,
+): void {
+  const { mid } = message;
+  if (envelope.sender === '') {
+    // RFC 5321 4.5.5: a bounce of a bounce would go on for ever.
+    if (kind !== 'failed') return;
+    context.after(() => {
+      for (const { rid, status, reply } of outcomes)
+        context.log.record(doubleBounce, mid, rid, status, textOf(status), reply);
+    });
+    return;
+  }
+  const recipients: NoticeRecipient[] = [];
+  for (const { rid, status, reply, host } of outcomes) {
+    const recipient = envelope.recipients[rid];
+    if (recipient !== undefined && wants(recipient, kind)) recipients.push({ recipient, status, reply, host });
+  }
+  if (recipients.length === 0) return;
+  const full = returnsFull(kind, envelope, message.size);
+  const { envelope: written, body } = composeNotice({
+    kind,
+    hostname: context.snapshot().hostname,
+    about: mid,
+    envelope,
+    recipients,
+    received: message.received,
+    now: context.now(),
+    ...(retryUntil === undefined ? {} : { retryUntil }),
+    content: contentOf(context, message, full ? message.size : headerLimit),
+    full,
+    unique: randomBytes(12).toString('hex'),
+  });
+  enqueueNotice(context, kind, mid, written, body);
+}
+
+function enqueueNotice(
+  context: SpoolContext,
+  kind: NoticeKind,
+  about: number,
+  envelope: Envelope,
+  body: Uint8Array,
+): void {
+  const mid = nextId(context.ids, 'mid');
+  const now = context.now();
+  const address = envelope.recipients[0]?.address ?? '';
+  const destination = context.destinationOf(address.slice(address.lastIndexOf('@') + 1));
+  context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });
+  context.store.putJob({
+    mid,
+    destination,
+    rids: '[0]',
+    attempts: 0,
+    next: now,
+    since: now,
+    class: jobClass.bounce,
+    size: body.length,
+    sender: '',
+    recipients: JSON.stringify([address]),
+    reason: '',
+  });
+  context.after(() => {
+    const { log } = context;
+    if (kind === 'failed') log.record(generatedForBounce, mid, about);
+    else log.record(mailNotice, `MID ${mid} was generated for ${kind} notice of MID ${about}`);
+    log.record(messageStart, mid, 0);
+    log.record(messageFrom, mid, 0, '');
+    log.record(messageTo, mid, 0, 0, address);
+    log.record(messageReady, mid, body.length, '');
+    log.record(messageQueued, mid);
+    context.countMessages(1);
+    context.destinations.enqueue(context.destinations.add(destination, false));
+  });
+}
+
+/** The first `limit` bytes of a message; empty where its file is gone. */
+function contentOf(context: SpoolContext, message: MessageRow, limit: number): Uint8Array {
+  if (message.file === null) return context.store.message(message.mid)?.body ?? new Uint8Array(0);
+  const content = Buffer.alloc(Math.min(limit, message.size));
+  try {
+    const fd = openSync(join(context.directory, message.file), 'r');
+    try {
+      return content.subarray(0, readSync(fd, content, 0, content.length, 0));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return new Uint8Array(0); // the notice matters more than what it returns
+  }
+}
+
+/** The words of the mail log for a permanent failure. */
+function textOf(status: string): string {
+  if (status === '5.4.7') return expiredText;
+  return status.startsWith('5.1.') ? 'Unknown address error' : 'Permanent failure';
+}
