@@ -19,8 +19,9 @@ import { formatPath, type Path, rootNode, type SchemaNode } from './node.ts';
 import type { GatewayConfig } from './schema.ts';
 import { type Validation, validateDocument } from './validate.ts';
 
-/** Characters of a document; a text of a stranger's choosing must not occupy control for seconds. */
-const longest = 8 * 1024 * 1024;
+// Bounds of a document: one of a stranger's choosing must not occupy control for long. Long lists belong into files.
+const longest = 4 * 1024 * 1024;
+const mostLines = 300_000;
 const deepest = 32;
 const mostErrors = 20;
 
@@ -59,9 +60,12 @@ export type ParsedYaml =
 
 /** A YAML 1.2 text as plain values. Refuses duplicate keys, tags, and aliases (a few lines of which can be gigabytes). */
 export function parseYaml(text: string): ParsedYaml {
-  if (text.length > longest) {
-    const reason = `the document has ${text.length} characters, more than ${longest}`;
-    return { ok: false, issues: [{ line: 1, column: 1, key: '', reason, remedy: 'move long lists into files' }] };
+  const large = tooLarge(text);
+  if (large !== null) {
+    return {
+      ok: false,
+      issues: [{ line: 1, column: 1, key: '', reason: large, remedy: 'move long lists into files' }],
+    };
   }
   const counter = new LineCounter();
   const place = (offset: number) => {
@@ -94,6 +98,13 @@ export function parseYaml(text: string): ParsedYaml {
   const locate: Locate = (path, atKey) => place(offsetOf(document.contents, path, atKey));
   if (reader.issues.length > 0) return { ok: false, issues: locateIssues(reader.issues, value, locate) };
   return { ok: true, value, locate };
+}
+
+function tooLarge(text: string): string | null {
+  if (text.length > longest) return `the document has ${text.length} characters, more than ${longest}`;
+  let lines = 1;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
+  return lines > mostLines ? `the document has ${lines} lines, more than ${mostLines}` : null;
 }
 
 /** Nodes to plain values. */

@@ -1,12 +1,12 @@
 // The program is killed at any moment: what was said to be committed is, and what is there is whole.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { ConfigStore } from '../../src/config/store.ts';
 import { demo, temporaryDirectory } from './directory.ts';
 
-const program = join(import.meta.dirname, 'committing.ts');
+const program = fileURLToPath(new URL('./committing.ts', import.meta.url));
 
 function lastCommitted(output: string): number {
   const numbers = output.matchAll(/^committed (\d+)$/gm);

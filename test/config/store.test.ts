@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { defaultConfig } from '../../src/config/defaults.ts';
@@ -46,6 +46,11 @@ test('a new data directory gets all defaults as revision 1, readable for nobody 
   assert.deepEqual(store.warnings, []);
   const again = await ConfigStore.open(directory, { demo });
   assert.deepEqual(again.committed(), store.committed());
+  await store.edit('admin', rename('new.example.com'));
+  for (const entry of readdirSync(join(directory, 'config'), { recursive: true, withFileTypes: true })) {
+    const { mode } = statSync(join(entry.parentPath, entry.name));
+    assert.equal(mode & 0o777, entry.isDirectory() ? 0o700 : 0o600, entry.name);
+  }
 });
 
 test('the first configuration comes from a YAML file', async (context) => {
