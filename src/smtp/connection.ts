@@ -6,9 +6,10 @@ import type { Snapshot } from '../config/snapshot.ts';
 import * as event from '../ledger/events.ts';
 import { type AcceptedTls, acceptTls, type TlsFailure } from '../tls/accept.ts';
 import type { ServerTls } from '../tls/contexts.ts';
+import { acceptRecipient, type Sender } from './acceptance.ts';
 import type { Envelope, Recipient } from './envelope.ts';
 import type { CompleteMessage, SessionHandler } from './handler.ts';
-import type { InboundHost, RecipientAnswer, ReverseName } from './host.ts';
+import type { InboundHost, ReverseName } from './host.ts';
 import { Intake } from './intake.ts';
 import type { InboundPolicy } from './policy.ts';
 import type { Trace } from './received.ts';
@@ -58,18 +59,18 @@ interface ConnectedSocket extends Socket {
   [connectionKey]?: Connection<unknown>;
 }
 
-export class Connection<B> implements SessionHandler {
+export class Connection<B> implements SessionHandler, Sender {
   readonly clientKey: string;
+  readonly icid: number;
+  relay = false;
   readonly #server: ConnectionServer<B>;
   readonly #options: ConnectionOptions;
-  readonly #icid: number;
   readonly #session: Session;
   readonly #intake: Intake<B>;
   readonly #started: number;
   #socket: ConnectedSocket;
   #phase: Phase = 'opening';
   #reverseName: string | null = null;
-  #relay = false;
   #tls: { readonly protocol: string; readonly cipher: string } | null = null;
   #nextTls: ServerTls | null = null;
   /** Something came before the greeting. */
@@ -87,10 +88,10 @@ export class Connection<B> implements SessionHandler {
     this.#socket = socket;
     this.#options = options;
     this.clientKey = options.clientKey;
-    this.#icid = server.host.nextIcid();
+    this.icid = server.host.nextIcid();
     this.#started = server.now;
     this.#lastInput = server.now;
-    this.#intake = new Intake(server.host, this.#icid);
+    this.#intake = new Intake(server.host, this.icid);
     this.#session = new Session(options.policy.settings[options.listener.tls], this);
     this.#attach(socket);
     const reverse = server.host.reverse(options.address);
@@ -123,7 +124,7 @@ export class Connection<B> implements SessionHandler {
     const { log } = this.#server.host;
     log.record(
       event.incomingConnection,
-      this.#icid,
+      this.icid,
       listener.interface,
       localAddress,
       address,
@@ -132,16 +133,16 @@ export class Connection<B> implements SessionHandler {
     );
     const found = policy.access.find(address, reverse);
     const { group, action, match } = found ?? { group: 'ALL', action: 'ACCEPT', match: 'ALL' };
-    log.record(event.senderGroup, this.#icid, action, group, match);
+    log.record(event.senderGroup, this.icid, action, group, match);
     if (this.#phase === 'closed') {
-      log.record(event.incomingLost, this.#icid);
+      log.record(event.incomingLost, this.icid);
       return;
     }
     this.#reverseName = reverse.verified ? reverse.name : null;
-    this.#relay = action === 'RELAY';
+    this.relay = action === 'RELAY';
     this.#phase = 'open';
     if (action === 'TCPREFUSE') {
-      log.record(event.incomingClose, this.#icid);
+      log.record(event.incomingClose, this.icid);
       this.#phase = 'closing';
       this.#socket.resetAndDestroy();
     } else if (action === 'REJECT') {
@@ -168,11 +169,13 @@ export class Connection<B> implements SessionHandler {
       if (this.#bytes > lingerBytes) this.#socket.destroy();
       return;
     }
-    this.#lastInput = this.#server.now;
     this.#bytes += chunk.length;
-    this.#session.feed(chunk);
+    const session = this.#session;
+    session.feed(chunk);
+    // A command that comes letter by letter has no more time than one that does not come.
+    if (session.backlog === 0 || session.state !== 'command') this.#lastInput = this.#server.now;
     // Only what has arrived while an answer is due makes it worth to stop the socket.
-    if (this.#session.state === 'waiting' && this.#session.backlog > 0) this.#pause();
+    if (session.backlog > 0 && session.state === 'waiting') this.#pause();
   }
 
   /** The peer has closed its side; what it sent before is still answered (RFC 5321 4.1.1.10 asks for QUIT, `nc` knows none). */
@@ -190,14 +193,14 @@ export class Connection<B> implements SessionHandler {
     const phase = this.#phase;
     this.#phase = 'closed';
     this.#session.lost();
-    if (phase === 'open') this.#server.host.log.record(event.incomingLost, this.#icid);
+    if (phase === 'open') this.#server.host.log.record(event.incomingLost, this.icid);
     this.#server.gone(this);
   }
 
   #checkEnded(): void {
     if (!this.#peerEnded || this.#phase !== 'open' || this.#session.state === 'waiting') return;
     this.#session.lost();
-    this.#server.host.log.record(event.incomingLost, this.#icid);
+    this.#server.host.log.record(event.incomingLost, this.icid);
     this.#linger();
     this.#socket.end();
   }
@@ -305,52 +308,24 @@ export class Connection<B> implements SessionHandler {
   }
 
   recipient(recipient: Recipient, domain: string, rid: number): string | Recipient | 'later' {
-    const { policy, localAddress } = this.#options;
-    const table = policy.recipients;
-    const { address } = recipient;
-    if (isPostmaster(address) && table.isOwnPostmaster(address, domain, localAddress)) {
-      return this.#take({ ...recipient, address: table.postmaster }, rid);
-    }
-    switch (table.decide(address, domain, this.#relay)) {
-      case 'accept':
-        return this.#take(recipient, rid);
-      case 'denied':
-        this.#server.host.log.record(event.rejectedByRat, this.#intake.mid, this.#icid, address);
-        return '550 5.7.1 Relaying to this address is denied';
-      case 'unknown':
-        return this.#unknown(address);
-      case 'ask': {
-        const answer = this.#server.host.callAhead(address);
-        if (!(answer instanceof Promise)) return this.#answerOf(answer, recipient, rid);
-        const mid = this.#intake.mid;
-        void answer.then((late) => this.#answerLater(late, recipient, rid, mid));
-        return 'later';
-      }
-    }
+    return acceptRecipient(this.#server.host, this.#options.policy.recipients, this, { recipient, domain, rid });
   }
 
-  #take(recipient: Recipient, rid: number): Recipient {
-    this.#server.host.log.record(event.messageTo, this.#intake.mid, this.#icid, rid, recipient.address);
-    return recipient;
+  awaits(mid: number): boolean {
+    return this.#phase === 'open' && this.mid === mid && this.#session.state === 'waiting';
   }
 
-  #unknown(address: string): string {
-    this.#server.host.log.record(event.rejectedUnknown, this.#intake.mid, this.#icid, address);
-    return '550 5.1.1 No such recipient here';
-  }
-
-  #answerOf(answer: RecipientAnswer, recipient: Recipient, rid: number): string | Recipient {
-    if (answer === 'exists') return this.#take(recipient, rid);
-    if (answer === 'unknown') return this.#unknown(recipient.address);
-    return '451 4.4.1 The recipient cannot be checked now; try again later';
-  }
-
-  #answerLater(answer: RecipientAnswer, recipient: Recipient, rid: number, mid: number): void {
-    // The connection may have ended meanwhile.
-    if (this.#phase !== 'open' || this.#intake.mid !== mid || this.#session.state !== 'waiting') return;
-    const settled = this.#answerOf(answer, recipient, rid);
-    this.#session.answerRecipient(typeof settled === 'string' ? settled : null);
+  answerRecipient(refusal: string | null): void {
+    this.#session.answerRecipient(refusal);
     this.#continue();
+  }
+
+  get mid(): number {
+    return this.#intake.mid;
+  }
+
+  get localAddress(): string {
+    return this.#options.localAddress;
   }
 
   begin(envelope: Envelope): void {
@@ -368,10 +343,12 @@ export class Connection<B> implements SessionHandler {
   }
 
   body(piece: Buffer): boolean {
-    return this.#intake.write(piece, () => {
-      this.#session.drained();
-      this.#continue();
-    });
+    return this.#intake.write(piece, this);
+  }
+
+  bodyDrained(): void {
+    this.#session.drained();
+    this.#continue();
   }
 
   discard(): void {
@@ -390,7 +367,7 @@ export class Connection<B> implements SessionHandler {
   }
 
   tlsRequired(): void {
-    this.#server.host.log.record(event.incomingTlsRequired, this.#icid);
+    this.#server.host.log.record(event.incomingTlsRequired, this.icid);
   }
 
   prepareTls(): string | null {
@@ -399,7 +376,7 @@ export class Connection<B> implements SessionHandler {
       this.#nextTls = host.serverTls(this.#options.listener.name);
       return null;
     } catch (error) {
-      host.log.record(event.mailWarning, `ICID ${this.#icid} TLS is not available: ${String(error)}`);
+      host.log.record(event.mailWarning, `ICID ${this.icid} TLS is not available: ${String(error)}`);
       return '454 4.7.0 TLS is not available now';
     }
   }
@@ -430,7 +407,7 @@ export class Connection<B> implements SessionHandler {
     this.#attach(socket);
     const { protocol, cipher } = info;
     this.#tls = { protocol, cipher };
-    this.#server.host.log.record(event.incomingTls, this.#icid, protocol, cipher);
+    this.#server.host.log.record(event.incomingTls, this.icid, protocol, cipher);
     this.#lastInput = this.#server.now;
     this.#session.secured();
     if (this.#server.stopping) this.stop();
@@ -439,10 +416,10 @@ export class Connection<B> implements SessionHandler {
   #tlsFailed(failure: TlsFailure): void {
     if (this.#phase !== 'open') return;
     const { log } = this.#server.host;
-    log.record(event.incomingTlsFailed, this.#icid, failure.detail);
-    if (failure.explanation !== null) log.record(event.incomingTlsExplained, this.#icid, failure.explanation);
+    log.record(event.incomingTlsFailed, this.icid, failure.detail);
+    if (failure.explanation !== null) log.record(event.incomingTlsExplained, this.icid, failure.explanation);
     this.#session.lost();
-    log.record(event.incomingClose, this.#icid);
+    log.record(event.incomingClose, this.icid);
     // The alert is still on its way.
     this.#linger();
     if (this.#socket.closed) this.closed();
@@ -452,17 +429,11 @@ export class Connection<B> implements SessionHandler {
   close(reason: string | null): void {
     if (this.#phase !== 'open') return;
     const { log } = this.#server.host;
-    if (reason !== null) log.record(event.receivingFailed, this.#icid, reason);
-    log.record(event.incomingClose, this.#icid);
+    if (reason !== null) log.record(event.receivingFailed, this.icid, reason);
+    log.record(event.incomingClose, this.icid);
     this.#linger();
     this.#socket.end();
   }
-}
-
-function isPostmaster(address: string): boolean {
-  // A cheap look before the table decides: almost every address fails it at the first letter.
-  const first = address.charCodeAt(0);
-  return first === 0x70 || first === 0x50 || first === 0x22;
 }
 
 function onData(this: ConnectedSocket, chunk: Buffer): void {

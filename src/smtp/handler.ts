@@ -1,7 +1,7 @@
 // Between a session (pure) and what surrounds it: sockets, spool, log. Types only.
 import type { Refusal } from './command.ts';
+import type { MessageLimits } from './content.ts';
 import type { Envelope, Recipient } from './envelope.ts';
-import type { MessageLimits } from './transaction.ts';
 
 /** What a session must know of the configuration; one value for all sessions of a listener. */
 export interface SessionSettings extends MessageLimits {

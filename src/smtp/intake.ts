@@ -31,13 +31,13 @@ export class Intake<B> {
     this.#writer.write(Buffer.from(receivedField(trace, traceOf(trace), this.mid, envelope, this.#received)));
   }
 
-  /** False: `drained` is called before there can be more. */
-  write(piece: Buffer, drained: () => void): boolean {
+  /** False: `bodyDrained` is called before there can be more. */
+  write(piece: Buffer, owner: { bodyDrained(): void }): boolean {
     const writer = this.#writer;
     if (writer === null || writer.write(piece)) return true;
     writer.onDrain = () => {
       writer.onDrain = null;
-      drained();
+      owner.bodyDrained();
     };
     return false;
   }

@@ -10,18 +10,20 @@ import {
   type Refusal,
   verbOf,
 } from './command.ts';
-import type { DataReader } from './data.ts';
+import { Content, sizeFault, toleratedSize } from './content.ts';
 import type { Recipient } from './envelope.ts';
+import { ehloReply, helpReply, mayBeClear } from './extensions.ts';
 import type { SessionHandler, SessionSettings } from './handler.ts';
 import { LineReader, lineRefusals } from './line.ts';
-import { type Fault, faultOf, isSpoilt, sizeFault, Transaction, toleratedSize } from './transaction.ts';
+import { Transaction } from './transaction.ts';
 
 export type SessionState = 'command' | 'data' | 'waiting' | 'handshake' | 'closed';
 
 type Waiting = 'recipient' | 'message' | 'drain' | null;
-type Reading = 'command' | 'data' | 'chunk';
+type Reading = 'command' | 'content' | 'refusedChunk';
 
 const noBytes = Buffer.alloc(0);
+const noTransaction = '503 5.5.1 Send MAIL first';
 
 export class Session {
   /** Name that EHLO or HELO gave; empty before. */
@@ -45,11 +47,9 @@ export class Session {
   #out = '';
   #errors = 0;
   #messages = 0;
-  /** BDAT: octets of the chunk still to come, and whether it is the last. */
-  #chunkLeft = 0;
-  #chunkLast = false;
-  /** BDAT: the chunk is read only to stay in step; this is its reply. */
-  #chunkRefusal: Refusal | null = null;
+  /** BDAT: octets still to come of a chunk that is refused, and its reply. */
+  #refusedLeft = 0;
+  #refusedChunk: Refusal | null = null;
 
   constructor(settings: SessionSettings, handler: SessionHandler) {
     this.#settings = settings;
@@ -60,7 +60,7 @@ export class Session {
     if (this.#closed) return 'closed';
     if (this.#handshake) return 'handshake';
     if (this.#waiting !== null) return 'waiting';
-    return this.#transaction?.data == null && this.#reading !== 'chunk' ? 'command' : 'data';
+    return this.#transaction?.content == null && this.#reading === 'command' ? 'command' : 'data';
   }
 
   /** A transaction is under way (RFC 5321 3.3). */
@@ -97,7 +97,7 @@ export class Session {
     if (this.#waiting !== 'recipient' || recipient === null || transaction === null) return;
     this.#waiting = null;
     this.#pendingRecipient = null;
-    this.#reply(this.#settleRecipient(transaction, refusal ?? recipient));
+    this.#reply(transaction.settle(refusal ?? recipient));
     this.#run();
   }
 
@@ -171,10 +171,10 @@ export class Session {
     switch (this.#reading) {
       case 'command':
         return this.#readCommand(text, at);
-      case 'data':
-        return this.#readData(input, text, at);
-      case 'chunk':
-        return this.#readChunk(input, text, at);
+      case 'content':
+        return this.#readContent(input, text, at);
+      case 'refusedChunk':
+        return this.#skipChunk(text, at);
     }
   }
 
@@ -283,7 +283,7 @@ export class Session {
         if (argumentOf(line) === '') return '501 5.5.4 Syntax: VRFY address';
         return '252 2.5.0 Not verified; send the message, delivery will be attempted';
       case 'HELP':
-        return '214-2.0.0 Commands: EHLO HELO STARTTLS MAIL RCPT DATA BDAT\r\n214 2.0.0 RSET NOOP VRFY HELP QUIT';
+        return helpReply;
       case 'EXPN':
         return '502 5.5.1 EXPN is not supported';
       default:
@@ -308,13 +308,7 @@ export class Session {
     this.#abort(null);
     this.helo = name;
     this.extended = verb === 'EHLO';
-    const { hostname, messageSize, tls } = this.#settings;
-    if (verb === 'HELO') return `250 ${hostname}`;
-    const starttls = tls === 'off' || this.secure ? '' : '250-STARTTLS\r\n';
-    return (
-      `250-${hostname}\r\n250-PIPELINING\r\n250-SIZE ${messageSize}\r\n${starttls}250-ENHANCEDSTATUSCODES\r\n` +
-      '250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n250 HELP'
-    );
+    return verb === 'EHLO' ? ehloReply(this.#settings, this.secure) : `250 ${this.#settings.hostname}`;
   }
 
   #startTls(argument: string, more: boolean): Refusal | null {
@@ -357,8 +351,8 @@ export class Session {
 
   #rcpt(line: string): string | null {
     const transaction = this.#transaction;
-    if (transaction === null) return '503 5.5.1 Send MAIL first';
-    if (transaction.data !== null) return '503 5.5.1 The message has begun already';
+    if (transaction === null) return noTransaction;
+    if (transaction.content !== null) return '503 5.5.1 The message has begun already';
     const rcpt = parseRcpt(line, transaction.mail.smtputf8);
     if (typeof rcpt === 'string') {
       transaction.refused++;
@@ -369,19 +363,10 @@ export class Session {
     // RFC 5321 4.5.3.1.10: temporary, the client sends the rest in another transaction.
     if (rid >= limit) return `452 4.5.3 Too many recipients; at most ${limit} a message`;
     const answer = this.#handler.recipient(rcpt.recipient, rcpt.domain, rid);
-    if (answer !== 'later') return this.#settleRecipient(transaction, answer);
+    if (answer !== 'later') return transaction.settle(answer);
     this.#pendingRecipient = rcpt.recipient;
     this.#waiting = 'recipient';
     return null;
-  }
-
-  #settleRecipient(transaction: Transaction, answer: Refusal | Recipient): string {
-    if (typeof answer === 'string') {
-      transaction.refused++;
-      return answer;
-    }
-    transaction.recipients.push(answer);
-    return '250 2.1.5 Ok';
   }
 
   // --- Messages ---
@@ -389,39 +374,19 @@ export class Session {
   #data(argument: string): string {
     const transaction = this.#transaction;
     if (argument !== '') return '501 5.5.4 DATA takes no argument';
-    if (transaction !== null && transaction.data !== null) return '503 5.5.1 DATA cannot follow BDAT';
-    const missing = this.#missing();
+    if (transaction === null) return noTransaction;
+    if (transaction.content !== null) return '503 5.5.1 DATA cannot follow BDAT';
+    const { missing } = transaction;
     if (missing !== null) return missing;
-    this.#begin();
-    this.#reading = 'data';
+    this.#begin(transaction);
+    this.#reading = 'content';
     return '354 Send the message; end with CR LF . CR LF';
   }
 
-  /** Why no message can come now. */
-  #missing(): Refusal | null {
-    const transaction = this.#transaction;
-    if (transaction === null) return '503 5.5.1 Send MAIL first';
-    if (transaction.recipients.length > 0) return null;
-    return transaction.refused > 0 ? '554 5.5.1 No valid recipients' : '503 5.5.1 Send RCPT first';
-  }
-
-  #begin(): void {
-    const transaction = this.#transaction;
-    if (transaction === null || transaction.data !== null) return;
-    transaction.begin(this.#settings);
+  #begin(transaction: Transaction): Content {
+    transaction.content = new Content(this.#settings, this.#handler);
     this.#handler.begin(transaction.envelope);
-  }
-
-  #readData(input: Buffer, text: string, at: number): number {
-    const transaction = this.#transaction;
-    const data = transaction?.data;
-    if (transaction == null || data == null) return text.length;
-    const next = data.feed(input, text, at);
-    if (this.#takePiece(transaction, data) && data.ended) {
-      this.#reading = 'command';
-      this.#finish(transaction, data);
-    }
-    return next;
+    return transaction.content;
   }
 
   #bdat(line: string): string | null {
@@ -429,93 +394,68 @@ export class Session {
     if (bdat === null) {
       // Octets follow, but nobody knows how many.
       this.#end('501 5.5.4 Syntax: BDAT size [LAST]', 'Bad BDAT command');
-      return null;
+    } else if (bdat.size > toleratedSize(this.#settings)) this.#tooLarge();
+    else {
+      const transaction = this.#transaction;
+      const refusal = transaction === null ? noTransaction : transaction.missing;
+      if (transaction === null || refusal !== null) {
+        if (bdat.size === 0) return refusal;
+        // The octets come whatever the reply will be.
+        this.#refusedChunk = refusal;
+        this.#refusedLeft = bdat.size;
+        this.#reading = 'refusedChunk';
+      } else {
+        const content = transaction.content ?? this.#begin(transaction);
+        content.openChunk(bdat.size, bdat.last);
+        this.#reading = 'content';
+        if (bdat.size === 0) this.#readContent(noBytes, '', 0);
+      }
     }
-    if (bdat.size > toleratedSize(this.#settings)) {
-      this.#tooLarge();
-      return null;
-    }
-    this.#chunkRefusal = this.#missing();
-    if (this.#chunkRefusal === null) this.#begin();
-    this.#chunkLeft = bdat.size;
-    this.#chunkLast = bdat.last;
-    this.#reading = 'chunk';
-    if (bdat.size === 0) this.#endChunk();
     return null;
   }
 
-  #readChunk(input: Buffer, text: string, at: number): number {
-    const end = Math.min(text.length, at + this.#chunkLeft);
-    this.#chunkLeft -= end - at;
-    const transaction = this.#transaction;
-    const data = transaction?.data;
-    if (this.#chunkRefusal === null && transaction != null && data != null) {
-      data.feedChunk(input, text, at, end);
-      if (!this.#takePiece(transaction, data)) return text.length;
+  #skipChunk(text: string, at: number): number {
+    const end = Math.min(text.length, at + this.#refusedLeft);
+    this.#refusedLeft -= end - at;
+    if (this.#refusedLeft === 0) {
+      this.#reading = 'command';
+      this.#reply(this.#refusedChunk ?? noTransaction);
     }
-    if (this.#chunkLeft === 0) this.#endChunk();
     return end;
   }
 
-  /** A chunk is complete: its own reply, or that of the whole message. */
-  #endChunk(): void {
-    this.#reading = 'command';
-    const refusal = this.#chunkRefusal;
-    this.#chunkRefusal = null;
+  #readContent(input: Buffer, text: string, at: number): number {
     const transaction = this.#transaction;
-    const data = transaction?.data;
-    if (refusal !== null) this.#reply(refusal);
-    else if (transaction != null && data != null) {
-      if (this.#chunkLast) this.#finish(transaction, data);
-      else {
-        const fault = faultOf(data, this.#settings);
-        if (fault === null) this.#reply(`250 2.0.0 ${data.size} octets received`);
-        else this.#refuseMessage(fault);
+    const content = transaction?.content;
+    if (transaction == null || content == null) return text.length;
+    const next = content.read(input, text, at);
+    if (content.full) this.#waiting = 'drain';
+    switch (content.progress) {
+      case 'tooLarge':
+        this.#tooLarge();
+        break;
+      case 'fault':
+        this.#reading = 'command';
+        this.#waiting = null;
+        this.#abort(content.fault.reason);
+        this.#reply(content.fault.refusal);
+        break;
+      case 'chunk':
+        this.#reading = 'command';
+        this.#reply(`250 2.0.0 ${content.size} octets received`);
+        break;
+      case 'end': {
+        this.#reading = 'command';
+        this.#waiting = 'message';
+        const { size, messageId, subject } = content;
+        this.#handler.complete({ envelope: transaction.envelope, size, messageId, subject });
       }
     }
-  }
-
-  /** Hands on what was read. False: the message is so much too large that the connection was closed. */
-  #takePiece(transaction: Transaction, data: DataReader): boolean {
-    if (data.size > toleratedSize(this.#settings)) {
-      this.#tooLarge();
-      return false;
-    }
-    const { piece } = data;
-    data.piece = null;
-    if (piece === null || transaction.spoilt) return true;
-    if (isSpoilt(data, this.#settings)) {
-      transaction.spoilt = true;
-      this.#handler.discard();
-    } else if (!this.#handler.body(piece)) this.#waiting = 'drain';
-    return true;
+    return next;
   }
 
   #tooLarge(): void {
     const { refusal, reason } = sizeFault(this.#settings);
     this.#end(refusal, reason);
   }
-
-  #finish(transaction: Transaction, data: DataReader): void {
-    data.finish();
-    const fault = faultOf(data, this.#settings);
-    if (fault !== null) {
-      this.#refuseMessage(fault);
-      return;
-    }
-    const { messageId, subject } = data.header;
-    this.#waiting = 'message';
-    this.#handler.complete({ envelope: transaction.envelope, size: data.size, messageId, subject });
-  }
-
-  #refuseMessage(fault: Fault): void {
-    this.#waiting = null;
-    this.#abort(fault.reason);
-    this.#reply(fault.refusal);
-  }
-}
-
-/** RFC 3207 4: where TLS is required, only these are served before it. (HTTP is closed anyway.) */
-function mayBeClear(verb: string): boolean {
-  return verb === 'EHLO' || verb === 'STARTTLS' || verb === 'NOOP' || verb === 'QUIT' || isForeignVerb(verb);
 }

@@ -1,10 +1,14 @@
 // The socket shell: what a dialogue cannot show.
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { describe, test } from 'node:test';
+import { Connection } from '../../src/smtp/connection.ts';
+import { inboundPolicy } from '../../src/smtp/policy.ts';
 import { createInboundServer } from '../../src/smtp/server.ts';
 import { Client, type Gateway, MemoryHost, snapshotOf, startGateway } from './fixture.ts';
 
+const ipv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Runs with a gateway that is stopped whatever happens. */
@@ -180,6 +184,40 @@ describe('messages', () => {
       { recipients: { callAhead: true } },
     );
   });
+});
+
+describe('smuggling', () => {
+  const variants = [
+    '\n.\n',
+    '\r.\r',
+    '\n.\r\n',
+    '\r\n.\n',
+    '\r.\r\n',
+    '\r\n.\r',
+    '\r\r\n.\r\r\n',
+    '\r\n.\r\r\n',
+    '\n\r\n.\r',
+    '\r\n\x00.\r\n',
+  ];
+  const inner = 'MAIL FROM:<ceo@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nSubject: smuggled\r\n\r\nx';
+  for (const variant of variants) {
+    for (const pieces of ['at once', 'byte by byte'] as const) {
+      test(`${JSON.stringify(variant)} ${pieces}: one reply, no message`, async () => {
+        await withGateway(async ({ port, host, lines }) => {
+          const client = await Client.connect(port);
+          await client.begin();
+          const stream = `Subject: outer\r\n\r\nbody${variant}${inner}\r\n.\r\nVRFY in-step\r\n`;
+          if (pieces === 'at once') client.write(stream);
+          else for (const byte of stream) client.write(byte);
+          assert.match(await client.reply(), /^554 5\.6\.0 /);
+          assert.match(await client.reply(), /^252 /);
+          assert.equal(host.messages.length, 0);
+          assert.equal(lines.filter((line) => line.startsWith('Start MID')).length, 1);
+          client.destroy();
+        });
+      });
+    }
+  }
 });
 
 describe('connections', () => {
@@ -413,6 +451,67 @@ describe('deadlines', () => {
     );
   });
 
+  test('a command that comes letter by letter has no more time than silence', async () => {
+    await withGateway(async ({ port }) => {
+      const client = await Client.connect(port);
+      const drip = setInterval(() => client.write('N'), 100);
+      assert.equal(await client.reply(), '421 4.4.2 Timeout: waiting for a command');
+      clearInterval(drip);
+      client.end();
+    }, short);
+  });
+
+  test('a message that trickles, and a store that never answers', async () => {
+    const host = new MemoryHost(snapshotOf({ limits: { dataRate: '100B' } }));
+    const [listener] = host.current.listeners;
+    assert.ok(listener);
+    const clock = { host, now: 0, stopping: false, gone: () => undefined };
+    const connections: Connection<Buffer>[] = [];
+    const listening = net.createServer({ allowHalfOpen: true }, (socket) => {
+      const options = {
+        listener,
+        policy: inboundPolicy(host.current),
+        address: '192.0.2.9',
+        localAddress: '192.0.2.1',
+        clientKey: '',
+      };
+      connections.push(new Connection(clock, socket, options));
+    });
+    await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+    const { port } = listening.address() as net.AddressInfo;
+    const sweepTo = (now: number) => {
+      clock.now = now;
+      for (const connection of connections) connection.sweep();
+    };
+
+    const slow = await Client.connect(port);
+    await slow.begin();
+    slow.write(`${'x'.repeat(60)}\r\n`.repeat(60));
+    await sleep(50);
+    // 3,720 octets: enough for 37 seconds.
+    sweepTo(36_000);
+    slow.write('x\r\n');
+    await sleep(50);
+    sweepTo(40_000);
+    assert.equal(await slow.reply(), '421 4.4.2 Timeout: data too slow');
+    slow.destroy();
+
+    const waiting = await Client.connect(port);
+    host.hold = true;
+    await waiting.begin();
+    waiting.write('x\r\n.\r\n');
+    await host.log.wait(/^MID 2 ready/);
+    sweepTo(500_000);
+    sweepTo(641_000);
+    assert.equal(await waiting.reply(), '421 4.4.2 Timeout: no answer from the spool');
+    // It is stored in the end, and the log says so.
+    host.release();
+    await host.log.wait(/^MID 2 queued for delivery$/);
+    waiting.destroy();
+    for (const connection of connections) connection.destroy();
+    listening.close();
+  });
+
   test('no hello after STARTTLS', async () => {
     await withGateway(
       async ({ port, host }) => {
@@ -496,6 +595,27 @@ describe('listening and stopping', () => {
     assert.ok(performance.now() - start < 2000);
     await client.closed();
     await host.log.wait(/^ICID 1 lost$/);
+  });
+
+  test('IPv6', { skip: ipv6 ? false : 'this machine has no ::1' }, async () => {
+    await withGateway(
+      async ({ port, host, lines }) => {
+        const client = new Client(net.connect(port, '::1'));
+        await client.reply();
+        await client.begin('postmaster@[IPv6:::1]');
+        assert.match(await client.say('.'), /^250/);
+        assert.ok(lines[0]?.startsWith('New SMTP ICID 1 interface Management (::1) address ::1 reverse'));
+        assert.equal(lines[1], 'ICID 1 RELAY SG RELAYLIST match ::1 SBRS None');
+        assert.match(
+          host.messages[0]?.body.toString() ?? '',
+          /^Received: from client\.example\.org \(\[IPv6:::1\]\)\r\n/,
+        );
+        assert.equal(host.messages[0]?.envelope.recipients[0]?.address, 'postmaster@example.com');
+        client.destroy();
+      },
+      { relay: ['::1'] },
+      { address: '::1' },
+    );
   });
 
   test('a listener that is closed keeps its sessions; new settings are for new connections', async () => {
