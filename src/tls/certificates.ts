@@ -7,8 +7,7 @@ import type { CertificateSettings } from '../config/snapshot.ts';
 import { PosternError } from '../errors.ts';
 import { checkCertificatePair } from './own-certificate.ts';
 
-export { checkCertificatePair, type OwnCertificate } from './own-certificate.ts';
-export { type CertificateReport, describeCertificate, reportCertificate } from './peer-certificate.ts';
+export { checkCertificatePair } from './own-certificate.ts';
 
 interface KeyPlan {
   readonly file: string;

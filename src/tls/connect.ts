@@ -82,7 +82,7 @@ export function connectTls(
     // A second error of the same connection has nobody to hear it.
     secure.on('error', ignore);
     secure.destroy();
-    const explanation = explainOutbound(cause, tls.settings, { legacy: options.legacy, retry: retryLegacy });
+    const explanation = explainOutbound(cause, tls.settings, { retry: retryLegacy });
     handlers.failed({ detail, explanation, mismatch, retryLegacy });
   };
   const onError = (error: Error) => {

@@ -185,11 +185,11 @@ function some(names: readonly string[]): string {
   return names.length <= 8 ? names.join(', ') : `${names.slice(0, 8).join(', ')} and ${names.length - 8} more`;
 }
 
-/** For a server that we connected to. `retried`: this was the second try, with the older versions. Null: nothing to add. */
+/** For a server that we connected to. `retry`: a second try with the older versions follows. Null: nothing to add. */
 export function explainOutbound(
   cause: FailureCause,
   settings: TlsServiceSettings,
-  state: { readonly legacy: boolean; readonly retry: boolean },
+  state: { readonly retry: boolean },
 ): string | null {
   const allowed = `Outbound SMTP allows ${versionList(settings.versions)}`;
   if (cause.kind === 'timeout')

@@ -202,7 +202,7 @@ describe('a server that we connected to', () => {
   ];
   for (const [cause, retry, expected] of table) {
     test(cause.kind === 'openssl' ? cause.reason : cause.kind, () => {
-      assert.match(explainOutbound(cause, settings, { legacy: false, retry }) ?? '', expected);
+      assert.match(explainOutbound(cause, settings, { retry }) ?? '', expected);
     });
   }
 });
