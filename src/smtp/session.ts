@@ -63,11 +63,6 @@ export class Session {
     return this.#transaction?.content == null && this.#reading === 'command' ? 'command' : 'data';
   }
 
-  /** A transaction is under way (RFC 5321 3.3). */
-  get inTransaction(): boolean {
-    return this.#transaction !== null;
-  }
-
   /** The store is asked about a complete message. */
   get storing(): boolean {
     return this.#waiting === 'message';
