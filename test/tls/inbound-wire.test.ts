@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { defaultCiphers } from '../../src/config/schema.ts';
 import { compileServerTls, type ServerTls } from '../../src/tls/contexts.ts';
+import { parseServerHello } from '../../src/tls/hello.ts';
 import { logName, type TlsVersion, tlsVersions } from '../../src/tls/versions.ts';
 import {
   AcceptingServer,
@@ -306,6 +307,31 @@ describe('what is no TLS', () => {
     assert.match(detail, /length mismatch|length too short/);
     assert.match(explanation ?? '', /cannot be read/);
   });
+});
+
+test('a hello in the format of SSL 2.0 is served where TLS 1.0 is selected, and refused where it is not', async () => {
+  const challenge = Buffer.alloc(16, 7);
+  const hello = Buffer.concat([
+    Buffer.from('801c01030100030000001000002f', 'hex').subarray(0, 11),
+    Buffer.of(0, 0, 0x2f),
+    challenge,
+  ]);
+  hello.writeUInt16BE(0x8000 | (hello.length - 2), 0);
+  use(tlsVersions);
+  const served = parseServerHello(await exchange(server.port, hello));
+  assert.ok(served.status === 'complete', JSON.stringify(served));
+  assert.equal(served.hello.version, 0x0301);
+  assert.equal(served.hello.suite, 0x002f);
+  assert.match((await failure()).detail, /closed by the peer during the handshake|not finished within 3 s/);
+  use(['TLSv1.2', 'TLSv1.3']);
+  assert.deepEqual(parseServerHello(await exchange(server.port, hello)), {
+    status: 'alert',
+    level: 2,
+    description: 70,
+  });
+  const { detail, hello: parsed } = await failure();
+  assert.match(detail, /unsupported protocol/);
+  assert.equal(parsed?.sslv2, true);
 });
 
 test('a hello that comes byte by byte is served', async () => {
