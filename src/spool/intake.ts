@@ -191,6 +191,15 @@ export class Intake {
   }
 }
 
+/** Bytes of bodies that go into the database. */
+export function bytesOf(storing: readonly Storing[]): number {
+  let bytes = 0;
+  for (const { requests } of storing) {
+    for (const { body } of requests) if (body instanceof Uint8Array) bytes += body.length;
+  }
+  return bytes;
+}
+
 /** The disk is full or broken: it may work later. */
 export function isDiskError(error: unknown): boolean {
   const code = resultCode(error);

@@ -1,6 +1,9 @@
 // Whether there is room: for new mail (low-water mark), for the record of deliveries (reserve).
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Snapshot } from '../config/snapshot.ts';
 import { type EventSink, mailNotice, mailWarning } from '../ledger/events.ts';
+import { databaseName } from './database.ts';
 import { lowWater, Reserve, spaceOf } from './reserve.ts';
 
 /** How long new mail is refused after a store failed, whatever the file system says of its space (a quota). */
@@ -13,16 +16,23 @@ export class Space {
   readonly #log: EventSink;
   readonly #reserve: Reserve;
   readonly #tell: (full: boolean) => void;
+  readonly #relieve: () => void;
   #full = false;
+  /** Bytes that may still be taken before the free space has to be looked at again. */
+  #spare = 0;
   #refuseUntil = 0;
   #dialAt = 0;
   #blocked = false;
 
-  /** `tell`: new mail is refused from now on, or taken again. */
-  constructor(directory: string, log: EventSink, tell: (full: boolean) => void) {
+  /**
+   * `tell`: new mail is refused from now on, or taken again. `relieve`: the database's log goes into its file; throws where
+   * there is no room.
+   */
+  constructor(directory: string, log: EventSink, tell: (full: boolean) => void, relieve: () => void) {
     this.#directory = directory;
     this.#log = log;
     this.#tell = tell;
+    this.#relieve = relieve;
     this.#reserve = new Reserve(directory);
   }
 
@@ -36,9 +46,19 @@ export class Space {
     return this.#blocked;
   }
 
-  /** A message that is offered all the same may be stored; not when the reserve is gone: what is left is for recordings. */
-  takes(spool: Snapshot['spool']): boolean {
-    return !this.#blocked && !(this.#full && this.#reserve.held === 0 && spool.reserve > 0);
+  /**
+   * Messages of so many bytes in memory may be stored, full or not; not when the reserve is gone (what is left is for
+   * recordings), and not when the log could then no longer go into the file: a log that is stuck holds all of its space.
+   */
+  takes(bytes: number, spool: Snapshot['spool'], now: number): boolean {
+    if (this.#blocked || (this.#full && this.#reserve.held === 0 && spool.reserve > 0)) return false;
+    this.#spare -= 2 * bytes; // once in the log, once in the file
+    if (this.#spare >= 0 || bytes === 0) return true;
+    this.check(spool, now);
+    this.#spare -= 2 * bytes;
+    if (this.#spare >= 0) return true;
+    this.storeFailed(now);
+    return false;
   }
 
   /** Attempts may be recorded and made. */
@@ -65,6 +85,11 @@ export class Space {
     const freed = this.#reserve.giveUp();
     if (freed === 0) return false;
     this.#log.record(mailWarning, `The disk is full: the reserve of ${freed} bytes is given up to record deliveries`);
+    try {
+      this.#relieve();
+    } catch {
+      // another program was faster and took what was freed
+    }
     return true;
   }
 
@@ -85,6 +110,8 @@ export class Space {
     const space = spaceOf(this.#directory);
     const low = space === null ? 0 : lowWater(space.total, spool);
     const free = space?.free ?? Number.POSITIVE_INFINITY;
+    // At most a part of the way to the mark, so that it is not overrun between two looks.
+    this.#spare = Math.min(free - this.#logSize(), Math.max(1024 * 1024, (free - low) / 2));
     const missing = Math.max(0, spool.reserve - this.#reserve.held);
     // To take mail again needs a little more, or it would flutter, and room for the reserve, or mail would eat that.
     const enough = this.#full ? low + Math.ceil(low / 20) + missing : low;
@@ -103,6 +130,10 @@ export class Space {
       // Failing is no news: the next check tries again.
       this.#reserve.make(spool.reserve).catch(() => undefined);
     }
+  }
+
+  #logSize(): number {
+    return statSync(join(this.#directory, `${databaseName}-wal`), { throwIfNoEntry: false })?.size ?? 0;
   }
 
   close(): void {

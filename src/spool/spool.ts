@@ -13,7 +13,7 @@ import { Destinations } from './destinations.ts';
 import { dispatch, recovered } from './dispatch.ts';
 import { Flights } from './flights.ts';
 import { IdReservation, openIds } from './ids.ts';
-import { Intake, isDiskError, type Recording, type Storing } from './intake.ts';
+import { bytesOf, Intake, isDiskError, type Recording, type Storing } from './intake.ts';
 import type { DestinationState, QueueFilter, SpoolRequest } from './protocol.ts';
 import { Queue } from './queue.ts';
 import { recover } from './recovery.ts';
@@ -70,7 +70,7 @@ export class Spool {
   constructor(options: SpoolOptions) {
     const { directory, snapshot, log, now = Date.now, destinationOf = (domain: string) => domain } = options;
     this.#snapshot = snapshot;
-    const store = new Store(openDatabase(directory));
+    const store = new Store(openDatabase(directory, snapshot.spool.reserve));
     this.#store = store;
     const transaction = new Transaction(store);
     this.#transaction = transaction;
@@ -97,10 +97,11 @@ export class Spool {
       },
     };
     this.#context = context;
-    this.#space = new Space(directory, log, (full) => {
+    const tell = (full: boolean) => {
       for (const worker of this.#workers) worker.full(full);
       this.#send();
-    });
+    };
+    this.#space = new Space(directory, log, tell, () => store.checkpoint());
     this.#intake = new Intake(context, transaction, this.#space);
     this.#watch = new Watch(context);
     this.#queue = new Queue(context, (work) => {
@@ -231,7 +232,7 @@ export class Spool {
     this.#recording = [];
     const space = this.#space;
     const now = this.#context.now();
-    const takes = space.takes(this.#snapshot.spool);
+    const takes = storing.length === 0 || space.takes(bytesOf(storing), this.#snapshot.spool, now);
     let more = false;
     try {
       this.#transaction.run(() => {
@@ -286,7 +287,7 @@ export class Spool {
       if (isDiskError(error) && space.giveUpReserve()) this.#schedule();
       else space.attemptFailed(now);
     }
-    const takes = space.takes(this.#snapshot.spool);
+    const takes = space.takes(0, this.#snapshot.spool, now);
     for (const item of storing) {
       if (!takes) this.#intake.refuse(item, 'disk-full');
       else this.#intake.storeEach(item);

@@ -245,8 +245,9 @@ export class Store {
   shrink(urgent: boolean): void {
     const free = Number(this.#statements.freePages.get()?.['freelist_count'] ?? 0);
     if (urgent) {
-      if (free > 0) this.database.exec('PRAGMA incremental_vacuum(1024)');
-      this.#statements.checkpoint.get();
+      this.checkpoint(); // makes the room that moving pages takes
+      if (free > 0) this.database.exec('PRAGMA incremental_vacuum(512)');
+      if (free > 0) this.checkpoint();
       return;
     }
     if (free < 4096) return;
@@ -254,9 +255,14 @@ export class Store {
     if (free * 4 >= all) this.database.exec('PRAGMA incremental_vacuum(256)');
   }
 
+  /** Moves all of the log into the file and empties it. Throws what SQLite throws where there is no room. */
+  checkpoint(): void {
+    this.#statements.checkpoint.get();
+  }
+
   close(): void {
     try {
-      this.#statements.checkpoint.get();
+      this.checkpoint();
     } catch {
       // a full disk: the log stays and is read at the next start
     }
