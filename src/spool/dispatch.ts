@@ -128,7 +128,7 @@ function hand(
   // Counted at once, so that the same transaction does not hand it out twice; `undo` takes it back.
   channel.room--;
   destination.inFlight++;
-  flights.start(channel.id, mid, destination.key);
+  flights.start(channel.id, mid, destination.key, now);
   context.undo(() => {
     channel.room++;
     destination.inFlight--;
@@ -149,4 +149,14 @@ function choose(channels: readonly Channel[], key: string): Channel | undefined 
   for (const channel of channels)
     if (channel.room > 0 && (best === undefined || channel.room > best.room)) best = channel;
   return best;
+}
+
+/** These attempts will not be reported any more; their jobs go on as recorded. */
+export function release(context: SpoolContext, keys: readonly string[]): void {
+  for (const key of keys) {
+    const destination = context.destinations.get(key);
+    if (destination === undefined) continue;
+    destination.inFlight = Math.max(0, destination.inFlight - 1);
+    context.destinations.enqueue(destination);
+  }
 }

@@ -151,7 +151,7 @@ export class Intake {
       });
       if (attempt) {
         // Known at once: the dispatch of this very transaction must not hand it out.
-        flights.start(channel.id, mid, key);
+        flights.start(channel.id, mid, key, next);
         this.#transaction.undo(() => flights.end(mid, key));
       }
       this.#transaction.after(() => {

@@ -10,7 +10,7 @@ import { Channel } from './channel.ts';
 import type { SpoolContext } from './context.ts';
 import { openDatabase } from './database.ts';
 import { Destinations } from './destinations.ts';
-import { dispatch, recovered } from './dispatch.ts';
+import { dispatch, recovered, release } from './dispatch.ts';
 import { Flights } from './flights.ts';
 import { IdReservation, openIds } from './ids.ts';
 import { bytesOf, Intake, isDiskError, type Recording, type Storing } from './intake.ts';
@@ -304,13 +304,7 @@ export class Spool {
 
   /** Nobody attempts what this worker had. */
   #abandon(worker: Channel): void {
-    const { destinations, flights } = this.#context;
-    for (const key of flights.endAll(worker.id)) {
-      const destination = destinations.get(key);
-      if (destination === undefined) continue;
-      destination.inFlight = Math.max(0, destination.inFlight - 1);
-      destinations.enqueue(destination);
-    }
+    release(this.#context, this.#context.flights.endAll(worker.id));
     if (worker.active.size > 0) this.#recording.push({ channel: null, orphans: [...worker.active.keys()] });
     worker.active.clear();
     this.#schedule();

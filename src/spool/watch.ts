@@ -1,11 +1,15 @@
 // Messages that wait long: their senders are told, then they are given up. By the settings in force now, whatever they were
 // when the message came; also while their destination is down and nothing is tried.
+import { systemWarning } from '../ledger/events.ts';
 import type { SpoolContext } from './context.ts';
+import { release } from './dispatch.ts';
 import { isExpired, noticeAge } from './schedule.ts';
 import { expire, tellDelay } from './settle.ts';
 import { jobClass } from './store.ts';
 
 const interval = 1000;
+/** An attempt that is not reported after so long never will be (the longest timeouts add up to less than an hour). */
+const lease = 6 * 3_600_000;
 /** Messages handled in one transaction. */
 const step = 100;
 
@@ -29,6 +33,11 @@ export class Watch {
   /** Inside a transaction. Returns true where the next turn shall go on. */
   run(now: number): boolean {
     const { retry } = this.#context.snapshot();
+    const forgotten = this.#context.flights.endOld(now - lease);
+    if (forgotten.length > 0) {
+      release(this.#context, forgotten);
+      this.#context.log.record(systemWarning, `${forgotten.length} attempts were never reported; they are made again`);
+    }
     const expired = (mid: number, destination: string) => expire(this.#context, mid, destination);
     const notice = noticeAge(retry);
     const more = [

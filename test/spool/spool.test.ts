@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { PosternError } from '../../src/errors.ts';
 import { createBodyWriters } from '../../src/spool/body.ts';
 import type { Body } from '../../src/spool/protocol.ts';
@@ -136,6 +136,47 @@ test('a worker that dies: its first attempts are due again, for another worker',
       [second, 2],
     ].sort(),
   );
+});
+
+test('a worker thread that is terminated: what it stored is attempted by another, what it finished is not', async () => {
+  const made = bench();
+  const spool = made.start();
+  const { port1, port2 } = new MessageChannel();
+  spool.attach('w0', port1);
+  const thread = new Worker(new URL('./worker-child.ts', import.meta.url), {
+    workerData: { port: port2, ids: made.ids.buffer, count: 200 },
+    transferList: [port2],
+  });
+  await new Promise((resolve) => thread.once('message', resolve));
+  await thread.terminate();
+  const other = made.worker(spool, 'w1', 1000);
+  const seen = new Set<number>();
+  await until(() => {
+    for (const { mid, attempt } of other.jobs.splice(0)) {
+      assert.equal(attempt, 2);
+      seen.add(mid);
+      other.client.outcome({ mid, destination: 'example.com', recipients: [delivered(0)] });
+      other.client.setRoom(1000 - (seen.size % 2));
+    }
+    return seen.size === 100;
+  }, 'the other half');
+  assert.ok([...seen].every((mid) => mid % 2 === 1));
+  await until(async () => (await ask(spool)('status')).messages === 0, 'all are settled');
+});
+
+test('an attempt that is never reported is made again after its lease', async () => {
+  const made = bench({ retry: { delayNotice: '0s' } });
+  const spool = made.start();
+  const worker = made.worker(spool, 'w0', 10);
+  const jobs = [{ destination: 'd.example', rids: [0], attempt: false, due: Date.now() }];
+  await stored(worker, request(made.nextMid(), envelopeTo('x@d.example'), { jobs }));
+  await until(() => worker.jobs.length === 1, 'the attempt');
+  made.ahead = 5 * hour;
+  await sleep(1300);
+  assert.equal(worker.jobs.length, 1);
+  made.ahead = 7 * hour;
+  await until(() => worker.jobs.length === 2, 'again');
+  assert.equal(worker.jobs[1]?.attempt, 2);
 });
 
 test('recipients settle one by one; the rest stays', async () => {
