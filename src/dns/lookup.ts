@@ -79,7 +79,8 @@ export class Lookup {
     const { answers } = message;
     let current = name;
     let ttl = longestTtl;
-    for (let link = 0; link < longestChain; link++) {
+    for (let link = 0; ; link++) {
+      if (link === longestChain) throw softError(name, type, 'CNAME chain too long');
       const records = answers.filter((record) => record.type === type && sameName(record.name, current));
       if (records.length > 0) {
         return { kind: 'records', records, secure, ttl: Math.min(ttl, ...records.map(ttlOf)) };
