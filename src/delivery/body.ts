@@ -2,7 +2,7 @@
 import { close, open, read } from 'node:fs';
 
 /** At least the largest header (limits.headerSize), so that the first piece holds all of it. */
-const pieceSize = 256 * 1024;
+export const pieceSize = 256 * 1024;
 
 export class BodyFile {
   readonly #descriptor: number;

@@ -61,6 +61,9 @@ export interface ConnectionOwner {
   closed(connection: Connection): void;
 }
 
+/** Bytes of a big body handed to the socket at a time. */
+const poured = 512 * 1024;
+
 export class Connection implements ClientOwner<Transfer>, LinkOwner {
   readonly settings: ConnectionSettings;
   readonly #context: DeliveryContext;
@@ -119,7 +122,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
     this.#messages++;
     this.#transfer = transfer;
     const { body } = transfer.task;
-    if (body instanceof Uint8Array) {
+    if (body instanceof Uint8Array || body.kept !== undefined) {
       this.#client.send(transfer);
       this.#arm();
       return;
@@ -241,7 +244,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
         this.#follow();
       });
       this.#sentAt = performance.now();
-    } else if (transfer.file !== null) this.#stream(transfer.file, stuffing, transfer.file.first);
+    } else if (body.kept !== undefined) this.#pour(body.kept, 0, stuffing);
+    else if (transfer.file !== null) this.#stream(transfer.file, stuffing, transfer.file.first);
   }
 
   delivered(transfer: Transfer, rids: readonly number[], reply: Reply): void {
@@ -358,6 +362,27 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
     if (failed.retryLegacy) return { failure, next: 'legacy' };
     if (level === 'required') log.record(events.outgoingTlsRequired, dcid, target.address);
     return { failure, next: 'stop' };
+  }
+
+  /** A big body that is still in memory, from piece `from` on: some of it at a time, as fast as the server takes it. */
+  #pour(pieces: readonly Uint8Array[], from: number, stuffing: DotStuffing): void {
+    let next = from;
+    let room = true;
+    this.#link.together(() => {
+      for (let length = 0; next < pieces.length && length < poured; next++) {
+        const piece = pieces[next];
+        if (piece === undefined) continue;
+        length += piece.length;
+        room = this.#link.write(stuffing.push(piece));
+      }
+      if (next === pieces.length) this.#link.write(stuffing.end());
+    });
+    if (next === pieces.length) this.#client.bodySent();
+    this.#arm();
+    if (next === pieces.length) return;
+    const proceed = () => this.#pour(pieces, next, stuffing);
+    if (room) proceed();
+    else this.#drained = proceed;
   }
 
   #stream(file: BodyFile, stuffing: DotStuffing, piece: Uint8Array): void {

@@ -64,11 +64,10 @@ export class Delivery implements DestinationOwner {
     for (const destination of this.#destinations.values()) destination.update();
   }
 
-  /** Whether a message of `size` bytes that has just come in can be tried at once. */
-  canTake(destination: string, size: number): boolean {
+  /** Whether a message that has just come in, and whose body takes `memory` bytes, can be tried at once. */
+  canTake(destination: string, memory: number): boolean {
     if (this.#stopping) return false;
-    const { limits, spool } = this.#host.snapshot();
-    const memory = size < spool.bigBody ? size : 0;
+    const { limits } = this.#host.snapshot();
     // A quarter is left for what the spool has to send, and one destination gets no more than a quarter.
     if (this.#memory + memory > limits.deliveryMemory * 0.75) return false;
     const known = this.#destinations.get(destination);

@@ -2,7 +2,8 @@
 import type { Envelope } from '../smtp/envelope.ts';
 import type { OutgoingMessage } from '../smtp/outgoing.ts';
 import type { Reply } from '../smtp/reply.ts';
-import type { BodyFile } from './body.ts';
+import { memoryOf } from '../spool/protocol.ts';
+import { type BodyFile, pieceSize as firstPiece } from './body.ts';
 import type { DeliveryTask } from './host.ts';
 
 /** Recipients that one final 250 settled. */
@@ -31,11 +32,18 @@ export class Transfer implements OutgoingMessage {
     this.envelope = task.envelope;
     this.rids = rids;
     this.size = task.body instanceof Uint8Array ? task.body.length : task.body.size;
-    this.memory = task.body instanceof Uint8Array ? task.body.length : 0;
+    this.memory = memoryOf(task.body);
   }
 
   utf8Header(): boolean {
-    const bytes = this.task.body instanceof Uint8Array ? this.task.body : (this.file?.first ?? new Uint8Array(0));
+    const { body } = this.task;
+    // The header is in the first piece of a file; of a kept one it may be in several.
+    const bytes =
+      body instanceof Uint8Array
+        ? body
+        : body.kept === undefined
+          ? (this.file?.first ?? new Uint8Array(0))
+          : Buffer.concat(body.kept, Math.min(body.size, firstPiece));
     const end = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('\r\n\r\n');
     return bytes.subarray(0, end < 0 ? bytes.length : end).some((byte) => byte > 0x7f);
   }

@@ -119,13 +119,18 @@ export class Gateway {
   /** Certificates are renewed by replacing their files; no restart and no commit is needed. */
   async #watch(host: ControlHost): Promise<void> {
     const { signal } = this.#watching;
+    let warned = '';
     while (!signal.aborted) {
       await sleep(fileWatchInterval, undefined, { signal, ref: false }).catch(() => undefined); // the end of the program
       if (signal.aborted) return;
       try {
         await host.reloadFiles();
+        warned = '';
       } catch (error) {
-        this.warn(`changed files were not taken over: ${messageOf(error)}`);
+        // Every look finds the same wrong file; the log is told once.
+        const warning = `changed files were not taken over: ${messageOf(error)}`;
+        if (warning !== warned) this.warn(warning);
+        warned = warning;
       }
     }
   }

@@ -16,7 +16,7 @@ import type { InboundHost, ReceivedMessage, StoreError } from '../smtp/host.ts';
 import { createBodyWriters } from '../spool/body.ts';
 import { SpoolClient } from '../spool/client.ts';
 import { nextId } from '../spool/ids.ts';
-import type { Body, Job, StoreRequest } from '../spool/protocol.ts';
+import { type Body, type Job, memoryOf, type StoreRequest } from '../spool/protocol.ts';
 import { Listeners } from './listeners.ts';
 import type { ThreadData } from './protocol.ts';
 import type { PreparedSnapshot, ThreadBody } from './thread.ts';
@@ -173,31 +173,35 @@ export class MailWorker implements ThreadBody {
   /** Stores a message with the record of its first attempt, and makes that attempt once it is durable. */
   #store(message: ReceivedMessage<Body>, done: (error: StoreError | null) => void): void {
     const { mid, received, envelope, body } = message;
-    const size = body instanceof Uint8Array ? body.length : body.size;
     const groups = this.#group(envelope);
     const attempted: [destination: string, rids: readonly number[]][] = [];
     const first = groups.keys().next().value ?? '';
-    const request: StoreRequest = { mid, received, envelope: JSON.stringify(envelope), body };
+    const stored = body instanceof Uint8Array ? body : { file: body.file, size: body.size };
+    // Where there is no memory for it, the first attempt reads the file.
+    const memory =
+      groups.size === 1 && this.#delivery.canTake(first, memoryOf(body)) ? memoryOf(body) : memoryOf(stored);
+    const request: StoreRequest = { mid, received, envelope: JSON.stringify(envelope), body: stored };
     let complete: StoreRequest;
-    if (groups.size === 1 && this.#delivery.canTake(first, size)) {
+    if (groups.size === 1 && this.#delivery.canTake(first, memory)) {
       attempted.push([first, groups.get(first) ?? []]);
       complete = { ...request, direct: first };
     } else {
       const jobs = [...groups].map(([destination, rids]) => {
-        const attempt = this.#delivery.canTake(destination, size);
+        const attempt = this.#delivery.canTake(destination, memory);
         if (attempt) attempted.push([destination, rids]);
         return { destination, rids, attempt, due: received };
       });
       complete = { ...request, jobs };
     }
     const direct = complete.direct !== undefined;
+    const kept = memory === memoryOf(body) ? body : stored;
     this.#spool.store(complete, (error) => {
       if (error === null) this.#counts.accepted++;
       else this.#counts.refused++;
       done(error);
       if (error !== null) return;
       for (const [destination, rids] of attempted) {
-        this.#delivery.deliver({ mid, destination, envelope, rids, body, received, attempt: 1, direct });
+        this.#delivery.deliver({ mid, destination, envelope, rids, body: kept, received, attempt: 1, direct });
       }
     });
   }

@@ -18,6 +18,8 @@ const flushSize = 256 * 1024;
 const highWater = 1024 * 1024;
 /** All bodies of a worker that are in memory while they arrive; beyond it even small ones go to files. */
 const memoryLimit = 64 * 1024 * 1024;
+/** Bytes of bodies that go to files and are kept in memory as well, for the first attempt at delivery. */
+const keptLimit = 16 * 1024 * 1024;
 /** A body up to this size stays in memory in any case. */
 const smallest = 16 * 1024;
 
@@ -37,6 +39,7 @@ interface Writers {
   readonly prefix: string;
   readonly syncDirectory: (done: (error: Error | null) => void) => void;
   held: number;
+  kept: number;
   count: number;
 }
 
@@ -60,6 +63,7 @@ export function createBodyWriters(options: BodyWriterOptions): () => SpoolBodyWr
     prefix: `${options.prefix}-${Date.now().toString(36)}-`,
     syncDirectory: directorySync(fd),
     held: 0,
+    kept: 0,
     count: 0,
   };
   return () => new SpoolBodyWriter(shared);
@@ -93,6 +97,8 @@ export class SpoolBodyWriter {
   readonly #shared: Writers;
   #size = 0;
   #chunks: Uint8Array[] = [];
+  /** All of the body so far; null: there is no memory for it. */
+  #kept: Uint8Array[] | null = [];
   /** Bytes in `#chunks` and in the write under way. */
   #pending = 0;
   #file: string | null = null;
@@ -119,6 +125,7 @@ export class SpoolBodyWriter {
     if (this.#error !== null) return true; // reported by finish
     this.#chunks.push(chunk);
     this.#hold(chunk.length);
+    this.#keep(chunk);
     if (this.#file !== null) {
       if (!this.#busy && this.#pending >= flushSize) this.#flush();
     } else if (this.#size >= this.#shared.bigBody() || (this.#shared.held > memoryLimit && this.#size > smallest)) {
@@ -137,6 +144,7 @@ export class SpoolBodyWriter {
       this.#state = 'ended';
       const body = join1(this.#chunks, this.#size);
       this.#release();
+      this.#forget();
       done(null, body);
       return;
     }
@@ -150,6 +158,7 @@ export class SpoolBodyWriter {
     this.#state = 'ended';
     this.#done = null;
     this.#release();
+    this.#forget();
     if (!this.#busy) this.#discard();
   }
 
@@ -162,6 +171,19 @@ export class SpoolBodyWriter {
     this.#shared.held -= this.#pending;
     this.#pending = 0;
     this.#chunks = [];
+  }
+
+  #keep(chunk: Uint8Array): void {
+    if (this.#kept === null) return;
+    this.#kept.push(chunk);
+    this.#shared.kept += chunk.length;
+    if (this.#shared.kept > keptLimit) this.#forget();
+  }
+
+  #forget(): void {
+    if (this.#kept === null) return;
+    for (const chunk of this.#kept) this.#shared.kept -= chunk.length;
+    this.#kept = null;
   }
 
   #open(): void {
@@ -251,7 +273,10 @@ export class SpoolBodyWriter {
                 close(this.#fd);
                 const done = this.#done;
                 this.#done = null;
-                done?.(null, { file: `${bodyDirectory}/${this.#file}`, size: this.#size });
+                const kept = this.#kept;
+                this.#forget(); // whoever takes the body counts its memory from now on
+                const body = { file: `${bodyDirectory}/${this.#file}`, size: this.#size };
+                done?.(null, kept === null ? body : { ...body, kept });
               }),
             ),
           ),
@@ -263,6 +288,7 @@ export class SpoolBodyWriter {
   #fail(error: Error): void {
     this.#error = error;
     this.#release();
+    this.#forget();
     if (this.#state === 'open') {
       this.#drain(); // let the rest of the message come; finish reports
       return;

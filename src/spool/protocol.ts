@@ -1,8 +1,22 @@
 // What mail workers and the spool thread say to each other: at most one message a turn of the event loop each way,
 // carrying everything of that turn. `mid` is unique for ever; a job is (mid, destination).
 
-/** A body: bytes (Received line in front, no dot-stuffing, CRLF line ends), or a file of the spool directory. */
-export type Body = Uint8Array | { readonly file: string; readonly size: number };
+/** A body in a file of the spool directory. */
+export interface BodyInFile {
+  readonly file: string;
+  readonly size: number;
+  /** The same bytes in pieces, for as long as the worker that received them has memory for it. Never crosses threads. */
+  readonly kept?: readonly Uint8Array[];
+}
+
+/** A body: bytes (Received line in front, no dot-stuffing, CRLF line ends), or a file. */
+export type Body = Uint8Array | BodyInFile;
+
+/** Bytes of memory that a body takes in its worker. */
+export function memoryOf(body: Body): number {
+  if (body instanceof Uint8Array) return body.length;
+  return body.kept === undefined ? 0 : body.size;
+}
 
 export interface StoreRequest {
   readonly mid: number;
