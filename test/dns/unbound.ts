@@ -74,8 +74,6 @@ export async function startUnbound(): Promise<Unbound> {
   module-config: "validator iterator"
   trust-anchor: "${anchor}"
   trust-anchor: "${anchor.replaceAll('signed.test', 'bogus.test')}"
-    .trim()
-    .replaceAll(/s+/g, ' ')}"
   domain-insecure: "plain.test"
   domain-insecure: "2.0.192.in-addr.arpa"
   local-zone: "test." nodefault
