@@ -68,7 +68,10 @@ export class CallAhead {
     for (const target of route.kind === 'failed' ? [] : route.hosts.slice(0, mostHosts)) {
       const left = deadline - performance.now();
       if (left <= 0) break;
-      failure = await new Promise<Failure>((resolve) => this.#question(address, domain, target, left, resolve));
+      failure = await this.#ask(address, domain, target, left);
+      // Remembered by then: the second time the old versions are offered.
+      if (failure === olderTls)
+        failure = await this.#ask(address, domain, target, Math.max(1, deadline - performance.now()));
       if (failure === exists) return 'exists';
       // A full mailbox is one that exists.
       if (failure.permanent && !failure.status.endsWith('.2.2')) return 'unknown';
@@ -82,13 +85,8 @@ export class CallAhead {
     return 'try-later';
   }
 
-  #question(
-    address: string,
-    domain: string,
-    target: RouteHost,
-    timeout: number,
-    done: (failure: Failure) => void,
-  ): void {
+  #ask(address: string, domain: string, target: RouteHost, timeout: number): Promise<Failure> {
+    const { promise, resolve: done } = Promise.withResolvers<Failure>();
     const level = destinationEntry(domain, this.#host.snapshot())?.tls === 'required' ? 'required' : 'preferred';
     let question: Question | null = null;
     const hangUp = dial(target, timeout, {
@@ -109,11 +107,15 @@ export class CallAhead {
       clearTimeout(timer);
       done(failure);
     }
+    return promise;
   }
 }
 
 /** Stands for "no failure". */
 const exists: Failure = { permanent: false, status: '2.1.5', code: 250, text: '' };
+
+/** Stands for "once more, with the TLS versions below 1.2". */
+const olderTls = ourFailure('4.7.5', 'TLS handshake failed: the host takes no version from 1.2 on');
 
 /** One connection that asks about one address: MAIL FROM:<>, RCPT TO, QUIT. */
 class Question implements ClientOwner<OutgoingMessage>, LinkOwner {
@@ -177,7 +179,13 @@ class Question implements ClientOwner<OutgoingMessage>, LinkOwner {
       { servername: this.#target.host, legacy, timeout: 30_000 },
       {
         secure: () => this.#client.secured(),
-        failed: (failure) => this.#client.lost(`TLS handshake failed: ${failure.detail}`),
+        failed: (failure) => {
+          if (failure.retryLegacy) {
+            this.#tls.rememberLegacy(this.#target.host, Date.now());
+            this.#done(olderTls);
+          }
+          this.#client.lost(`TLS handshake failed: ${failure.detail}`);
+        },
       },
     );
   }

@@ -72,6 +72,7 @@ export class MailWorker implements ThreadBody {
       log: this.#log,
       resolver: this.#resolver,
       spoolDirectory,
+      workers: data.workers,
       snapshot: () => this.#snapshot,
       nextDcid: () => {
         this.#counts.outgoingTotal++;
