@@ -1,30 +1,82 @@
 // The import rules of docs/architecture.md, enforced by `npm test`.
-const pure = '^src/(smtp/(address|client|command|content|data|envelope|extensions|failure|handler|header|line|outgoing|received|reply|session|stuffing|transaction)|tls/(versions|hello|wire|names|policy|dane|explain))\\.ts$';
+const pure =
+  '^src/(smtp/(address|client|command|content|data|envelope|extensions|failure|handler|header|line|outgoing|received|reply|session|stuffing|transaction)|tls/(versions|hello|wire|names|policy|dane|explain))\\.ts$';
 
 export default {
   forbidden: [
-    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'pure-protocol',
       comment: 'Protocol and policy are tested byte by byte: no sockets, files, names, clock or randomness.',
       severity: 'error',
       from: { path: pure },
-      to: { dependencyTypes: ['core'], path: '^(node:)?(net|tls|fs|fs/promises|dns|dns/promises|dgram|http|https|http2|crypto|timers|timers/promises|child_process|worker_threads)$' },
+      to: {
+        dependencyTypes: ['core'],
+        path: '^(node:)?(net|tls|fs|fs/promises|dns|dns/promises|dgram|http|https|http2|crypto|timers|timers/promises|child_process|worker_threads)$',
+      },
     },
     {
       name: 'pure-stays-pure',
       comment: 'A pure module imports pure modules (and types) only.',
       severity: 'error',
       from: { path: pure },
-      to: { path: '^src/', pathNot: `${pure}|^src/(errors|config/units)\\.ts$|^src/tls/suites\\.ts$`, dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^src/',
+        pathNot: `${pure}|^src/(errors|config/units)\\.ts$|^src/tls/suites\\.ts$`,
+        dependencyTypesNot: ['type-only'],
+      },
     },
-    { name: 'nothing-imports-admin', comment: 'Only gateway/, which puts the program together, starts the shell.', severity: 'error', from: { path: '^src/(config|tls|smtp|dns|spool|delivery|ledger)/' }, to: { path: '^src/admin/', dependencyTypesNot: ['type-only'] } },
-    { name: 'spool-knows-no-smtp', severity: 'error', from: { path: '^src/spool/' }, to: { path: '^src/smtp/', pathNot: '^src/smtp/envelope\\.ts$' } },
-    { name: 'smtp-knows-no-spool', severity: 'error', from: { path: '^src/smtp/' }, to: { path: '^src/(spool|delivery|ledger|gateway|admin)/', pathNot: '^src/ledger/events\\.ts$', dependencyTypesNot: ['type-only'] } },
+    {
+      name: 'nothing-imports-admin',
+      comment: 'Only gateway/, which puts the program together, starts the shell.',
+      severity: 'error',
+      from: { path: '^src/(config|tls|smtp|dns|spool|delivery|ledger)/' },
+      to: { path: '^src/admin/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'spool-knows-no-smtp',
+      severity: 'error',
+      from: { path: '^src/spool/' },
+      to: { path: '^src/smtp/', pathNot: '^src/smtp/envelope\\.ts$' },
+    },
+    {
+      name: 'smtp-knows-no-spool',
+      severity: 'error',
+      from: { path: '^src/smtp/' },
+      to: {
+        path: '^src/(spool|delivery|ledger|gateway|admin)/',
+        pathNot: '^src/ledger/events\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
     { name: 'no-test-in-src', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|bench)/' } },
-    { name: 'declared-dependencies', severity: 'error', from: {}, to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] } },
-    { name: 'no-dev-dependency-in-src', severity: 'error', from: { path: '^src/' }, to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] } },
+    {
+      name: 'declared-dependencies',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-dev-dependency-in-src',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
-  options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] } },
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
 };
