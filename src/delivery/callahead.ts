@@ -2,7 +2,8 @@
 import type net from 'node:net';
 import { ExpiringMap } from '../dns/cache.ts';
 import * as events from '../ledger/events.ts';
-import { Client, type ClientEnd, type ClientOwner } from '../smtp/client.ts';
+import { Client } from '../smtp/client.ts';
+import type { ClientEnd, ClientOwner } from '../smtp/client-owner.ts';
 import { dial, Link, type LinkOwner } from '../smtp/dial.ts';
 import { type Failure, ourFailure, type RecipientFailure } from '../smtp/failure.ts';
 import type { RecipientAnswer } from '../smtp/host.ts';

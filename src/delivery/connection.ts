@@ -2,7 +2,8 @@
 import type net from 'node:net';
 import { join } from 'node:path';
 import * as events from '../ledger/events.ts';
-import { Client, type ClientEnd, type ClientOwner, type TlsLevel } from '../smtp/client.ts';
+import { Client } from '../smtp/client.ts';
+import type { ClientEnd, ClientOwner, TlsLevel } from '../smtp/client-owner.ts';
 import { Link, type LinkOwner } from '../smtp/dial.ts';
 import type { Failure, RecipientFailure } from '../smtp/failure.ts';
 import { ourFailure } from '../smtp/failure.ts';
@@ -12,9 +13,11 @@ import type { ConnectFailure } from '../tls/connect.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
 import { describeCertificate } from '../tls/peer-certificate.ts';
 import { BodyFile } from './body.ts';
+import { BodySender, type BodySenderOwner } from './body-sender.ts';
 import type { DeliveryHost } from './host.ts';
 import type { OutboundTls } from './outbound-tls.ts';
 import type { RouteHost } from './route.ts';
+import { failuresOf } from './status.ts';
 import type { Transfer } from './transfer.ts';
 
 /** What all connections of a worker share. */
@@ -61,10 +64,7 @@ export interface ConnectionOwner {
   closed(connection: Connection): void;
 }
 
-/** Bytes of a big body handed to the socket at a time. */
-const poured = 512 * 1024;
-
-export class Connection implements ClientOwner<Transfer>, LinkOwner {
+export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderOwner {
   readonly settings: ConnectionSettings;
   readonly #context: DeliveryContext;
   readonly #owner: ConnectionOwner;
@@ -82,7 +82,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
   #messages = 0;
   #retired = false;
   #tlsFailure: ConnectFailure | null = null;
-  #drained: (() => void) | null = null;
+  /** Of a big body. */
+  #sender: BodySender | null = null;
 
   /** `opened` is called once: with null when the first message can be sent. */
   constructor(
@@ -137,11 +138,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
         this.#transfer = null;
         const failure = ourFailure('4.3.0', `the message cannot be read from the spool: ${error?.message ?? ''}`);
         this.#context.host.log.record(events.mailWarning, `MID ${transfer.task.mid} ${failure.text}`);
-        this.#owner.settled(
-          this,
-          transfer,
-          transfer.rids.map((rid) => ({ rid, ...failure })),
-        );
+        this.#owner.settled(this, transfer, failuresOf(transfer.rids, failure));
         this.ready();
         return;
       }
@@ -177,13 +174,31 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
   }
 
   drained(): void {
-    const proceed = this.#drained;
-    this.#drained = null;
-    proceed?.();
+    this.#sender?.drained();
   }
 
   lost(error: Error | null): void {
     this.#client.lost(error === null ? 'connection lost' : (systemErrorDetail(error) ?? error.message));
+  }
+
+  // --- From the sender of a big body ---
+
+  progress(): void {
+    this.#arm();
+  }
+
+  sent(): void {
+    this.#sender = null;
+    this.#client.bodySent();
+    this.#arm();
+  }
+
+  /** A body that cannot be finished must not be ended with a dot: the connection goes. */
+  unreadable(error: Error | null): void {
+    const text = `the message cannot be read from the spool: ${error?.message ?? ''}`;
+    this.#context.host.log.record(events.mailWarning, `MID ${this.#transfer?.task.mid ?? 0} ${text}`);
+    this.#link.destroy();
+    this.#client.lost(text);
   }
 
   // --- From the client ---
@@ -234,9 +249,9 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
   }
 
   sendBody(transfer: Transfer): void {
-    const stuffing = new DotStuffing();
     const { body } = transfer.task;
     if (body instanceof Uint8Array) {
+      const stuffing = new DotStuffing();
       this.#link.together(() => {
         this.#link.write(stuffing.push(body));
         this.#link.write(stuffing.end());
@@ -244,8 +259,12 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
         this.#follow();
       });
       this.#sentAt = performance.now();
-    } else if (body.kept !== undefined) this.#pour(body.kept, 0, stuffing);
-    else if (transfer.file !== null) this.#stream(transfer.file, stuffing, transfer.file.first);
+      return;
+    }
+    const sender = new BodySender(this.#link, this);
+    this.#sender = sender;
+    if (body.kept !== undefined) sender.sendPieces(body.kept);
+    else if (transfer.file !== null) sender.sendFile(transfer.file);
   }
 
   delivered(transfer: Transfer, rids: readonly number[], reply: Reply): void {
@@ -270,7 +289,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
 
   ended(end: ClientEnd): void {
     this.#deadline = Number.POSITIVE_INFINITY;
-    this.#drained = null;
+    this.#sender?.stop();
     // RFC 5321 4.1.1.10: QUIT also where the server is only told that we leave.
     if (end.kind === 'greeting' || end.kind === 'ehlo' || end.kind === 'tls-required') this.#link.write('QUIT\r\n');
     if (end.kind === 'protocol') this.#link.destroy();
@@ -362,53 +381,6 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner {
     if (failed.retryLegacy) return { failure, next: 'legacy' };
     if (level === 'required') log.record(events.outgoingTlsRequired, dcid, target.address);
     return { failure, next: 'stop' };
-  }
-
-  /** A big body that is still in memory, from piece `from` on: some of it at a time, as fast as the server takes it. */
-  #pour(pieces: readonly Uint8Array[], from: number, stuffing: DotStuffing): void {
-    let next = from;
-    let room = true;
-    this.#link.together(() => {
-      for (let length = 0; next < pieces.length && length < poured; next++) {
-        const piece = pieces[next];
-        if (piece === undefined) continue;
-        length += piece.length;
-        room = this.#link.write(stuffing.push(piece));
-      }
-      if (next === pieces.length) this.#link.write(stuffing.end());
-    });
-    if (next === pieces.length) this.#client.bodySent();
-    this.#arm();
-    if (next === pieces.length) return;
-    const proceed = () => this.#pour(pieces, next, stuffing);
-    if (room) proceed();
-    else this.#drained = proceed;
-  }
-
-  #stream(file: BodyFile, stuffing: DotStuffing, piece: Uint8Array): void {
-    if (piece.length === 0) {
-      this.#link.write(stuffing.end());
-      this.#client.bodySent();
-      this.#arm();
-      return;
-    }
-    const proceed = () =>
-      file.next((error, next) => {
-        if (next !== null) this.#stream(file, stuffing, next);
-        else this.#unreadable(error);
-      });
-    const room = this.#link.write(stuffing.push(piece));
-    this.#arm();
-    if (room) proceed();
-    else this.#drained = proceed;
-  }
-
-  /** A body that cannot be finished must not be ended with a dot: the connection goes. */
-  #unreadable(error: Error | null): void {
-    const text = `the message cannot be read from the spool: ${error?.message ?? ''}`;
-    this.#context.host.log.record(events.mailWarning, `MID ${this.#transfer?.task.mid ?? 0} ${text}`);
-    this.#link.destroy();
-    this.#client.lost(text);
   }
 
   #arm(): void {

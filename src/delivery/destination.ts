@@ -7,12 +7,13 @@
 //
 // `down` is entered in `#openingDone`, left in `idle`; another worker's finding comes in by `learn`.
 
-import type { TlsLevel } from '../smtp/client.ts';
+import type { TlsLevel } from '../smtp/client-owner.ts';
 import type { Failure, RecipientFailure } from '../smtp/failure.ts';
 import type { DestinationState } from '../spool/protocol.ts';
 import type { Connection, ConnectionOwner, DeliveryContext } from './connection.ts';
 import { type AddressMemory, Opening, type OpeningResult } from './opening.ts';
 import { destinationEntry, type RouteHost, routeStamp } from './route.ts';
+import { failuresOf } from './status.ts';
 import type { Transfer } from './transfer.ts';
 
 /** What a destination tells delivery. */
@@ -190,11 +191,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
     }
     if (this.#stopping) this.#untried(transfer);
     else {
-      this.settled(
-        connection,
-        transfer,
-        transfer.rids.map((rid) => ({ rid, ...failure })),
-      );
+      this.settled(connection, transfer, failuresOf(transfer.rids, failure));
     }
   }
 
@@ -299,8 +296,11 @@ export class Destination implements ConnectionOwner, AddressMemory {
     }
     for (const transfer of waiting) {
       this.#memory -= transfer.memory;
-      const failures = transfer.rids.map((rid) => ({ rid, ...failure }));
-      this.#owner.settled(transfer, failures, { dcid: result.dcid, host: result.host, dsn: false });
+      this.#owner.settled(transfer, failuresOf(transfer.rids, failure), {
+        dcid: result.dcid,
+        host: result.host,
+        dsn: false,
+      });
     }
   }
 

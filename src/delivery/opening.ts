@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import * as events from '../ledger/events.ts';
-import type { TlsLevel } from '../smtp/client.ts';
+import type { TlsLevel } from '../smtp/client-owner.ts';
 import { dial, unknownAddress } from '../smtp/dial.ts';
 import { type Failure, ourFailure } from '../smtp/failure.ts';
 import { systemErrorDetail } from '../tls/errors.ts';

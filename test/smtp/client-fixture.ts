@@ -1,5 +1,6 @@
 // A client whose owner writes down everything that happens.
-import { Client, type ClientEnd, type ClientOwner, type TlsLevel } from '../../src/smtp/client.ts';
+import { Client } from '../../src/smtp/client.ts';
+import type { ClientEnd, ClientOwner, TlsLevel } from '../../src/smtp/client-owner.ts';
 import type { Envelope } from '../../src/smtp/envelope.ts';
 import type { Failure, RecipientFailure } from '../../src/smtp/failure.ts';
 import type { OutgoingMessage } from '../../src/smtp/outgoing.ts';
