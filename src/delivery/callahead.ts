@@ -11,6 +11,7 @@ import type { OutgoingMessage } from '../smtp/outgoing.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
 import type { DeliveryHost } from './host.ts';
 import { OutboundTls } from './outbound-tls.ts';
+import { leadsToUs } from './own-address.ts';
 import { destinationEntry, destinationOf, type RouteHost, resolveRoute } from './route.ts';
 
 const mostAnswers = 100_000;
@@ -62,7 +63,7 @@ export class CallAhead {
       destinationOf(domain, snapshot),
       snapshot,
       this.#host.resolver,
-      this.#host.isOwnAddress,
+      leadsToUs(this.#host),
     );
     // A domain that we take mail for and cannot find is our mistake, not the sender's.
     let failure: Failure = route.kind === 'failed' ? route.failure : ourFailure('4.4.1', 'no host');

@@ -7,6 +7,7 @@ import { dial, unknownAddress } from '../smtp/dial.ts';
 import { type Failure, ourFailure } from '../smtp/failure.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
 import { Connection, type ConnectionOwner, type DeliveryContext, type OpenFailure } from './connection.ts';
+import { leadsToUs } from './own-address.ts';
 import { type RouteHost, resolveRoute } from './route.ts';
 
 export interface OpeningSettings {
@@ -66,7 +67,7 @@ export class Opening {
 
   start(): void {
     const { host } = this.#context;
-    resolveRoute(this.#settings.destination, host.snapshot(), host.resolver, host.isOwnAddress).then(
+    resolveRoute(this.#settings.destination, host.snapshot(), host.resolver, leadsToUs(host)).then(
       (route) => {
         if (this.#over) return;
         if (route.kind === 'failed') {

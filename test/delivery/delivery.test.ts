@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Snapshot } from '../../src/config/snapshot.ts';
+import { isLocalAddress } from '../../src/delivery/own-address.ts';
 import { PosternError } from '../../src/errors.ts';
 import { routedTo, Sender, snapshotOf, until } from './fixture.ts';
 import { Peer, type PeerScript } from './peer.ts';
@@ -352,6 +353,19 @@ test('bounces without a connection: no such domain, null MX, ourselves', async (
     "Bounced: DCID 0 MID 3 From: <a@example.org> To: <b@loop.example> RID 0 - 5.4.6 - Routing loop detected ('000', ['mail loop: we are the best mail host of loop.example'])",
     "Delayed: DCID 0 MID 4 From: <a@example.org> To: <b@slow.example> RID 0 - 4.4.3 - Directory server failure ('000', ['DNS Soft Error looking up slow.example (MX):  SERVFAIL'])",
   ]);
+});
+
+test('a listener on all addresses makes the addresses of this machine ours, and no others', async (t) => {
+  const peer = await peerOf(t);
+  const sender = senderOf(t, routedTo(peer.port));
+  sender.isOwnAddress = (_address, port) => port === peer.port;
+  assert.match((await sender.settled(sender.send('b@example.com')))[0] ?? '', /^0 bounced 5\.4\.6 mail loop: /);
+  assert.equal(isLocalAddress('127.0.0.5'), true);
+  assert.equal(isLocalAddress('::1'), true);
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  for (const { address } of own) assert.equal(isLocalAddress(address), true, address);
+  assert.equal(isLocalAddress('192.0.2.200'), false);
+  assert.equal(isLocalAddress('2001:db8::200'), false);
 });
 
 test('a body in a file arrives byte for byte', async (t) => {
