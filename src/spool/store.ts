@@ -65,7 +65,6 @@ export class Store {
       insertActive: sql('INSERT INTO active (mid, destination) VALUES (?, ?)'),
       deleteActive: sql('DELETE FROM active WHERE mid = ?'),
       active: sql('SELECT destination FROM active WHERE mid = ?'),
-      actives: sql('SELECT mid, destination FROM active ORDER BY mid LIMIT ?'),
       activesAfter: sql('SELECT mid, destination FROM active WHERE mid > ? ORDER BY mid LIMIT ?'),
       putJob: sql(`INSERT OR REPLACE INTO job (${jobColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
       attempt: sql('UPDATE job SET attempts = ?, next = ? WHERE mid = ? AND destination = ?'),
