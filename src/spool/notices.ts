@@ -13,6 +13,7 @@ import {
   messageTo,
 } from '../ledger/events.ts';
 import type { Envelope } from '../smtp/envelope.ts';
+import { statusText } from '../status.ts';
 import type { SpoolContext } from './context.ts';
 import { composeNotice, headerLimit, type NoticeKind, type NoticeRecipient, returnsFull, wants } from './dsn.ts';
 import { nextId } from './ids.ts';
@@ -36,8 +37,8 @@ export function notify(
     // RFC 5321 4.5.5: a bounce of a bounce would go on for ever.
     if (kind !== 'failed') return;
     context.after(() => {
-      for (const { rid, status, reply } of outcomes)
-        context.log.record(doubleBounce, mid, rid, status, textOf(status), reply);
+      for (const { rid, status, reply, host } of outcomes)
+        context.log.record(doubleBounce, mid, rid, status, textOf(status), quoted(reply, host));
     });
     return;
   }
@@ -122,5 +123,11 @@ function contentOf(context: SpoolContext, message: MessageRow, limit: number): U
 /** The words of the mail log for a permanent failure. */
 function textOf(status: string): string {
   if (status === '5.4.7') return expiredText;
-  return status.startsWith('5.1.') ? 'Unknown address error' : 'Permanent failure';
+  return statusText(status);
+}
+
+/** `550-'5.1.1 no such user'`, as the reference shows it; our own words have no code. */
+function quoted(reply: string, host: string): string {
+  const said = host === '' ? null : /^(\d{3})[ -]?(.*)$/s.exec(reply);
+  return said === null ? `000-'${reply}'` : `${said[1]}-'${said[2]}'`;
 }

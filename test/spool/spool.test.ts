@@ -209,7 +209,9 @@ test('a bounce that bounces is logged and dropped', async () => {
   await stored(worker, request(mid, { sender: '', recipients: [{ address: 'bob@example.com' }] }));
   worker.client.outcome({ mid, destination: 'example.com', recipients: [refused(0)] });
   await until(async () => (await ask(spool)('status')).messages === 0, 'it is gone');
-  assert.ok(made.log.has(`Double bounce: MID ${mid} to 0 - 5.1.1 - Unknown address error 550 5.1.1 no such user`));
+  assert.ok(
+    made.log.has(`Double bounce: MID ${mid} to 0 - 5.1.1 - Bad destination mailbox address 550-'5.1.1 no such user'`),
+  );
   assert.equal(worker.jobs.length, 0);
 });
 
