@@ -309,6 +309,10 @@ function checkNumbers(config: GatewayConfig, report: Report): void {
     report(['retry', 'probe'], `${retry.probe} is longer than retry.maximum (${retry.maximum})`, 'make it shorter');
   }
   if (parseSize(limits.headerSize) > parseSize(limits.messageSize)) {
-    report(['limits', 'headerSize'], `is larger than limits.messageSize (${limits.messageSize})`, 'make it smaller');
+    report(
+      ['limits', 'headerSize'],
+      `${limits.headerSize} is larger than limits.messageSize (${limits.messageSize})`,
+      'set it to limits.messageSize or less, also where it is not in the file',
+    );
   }
 }

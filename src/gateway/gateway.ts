@@ -17,6 +17,8 @@ export interface GatewayOptions {
   readonly dataDirectory: string;
   /** YAML of a new data directory; one that has a configuration keeps it. */
   readonly initial?: string;
+  /** What `initial` is called in messages: the name of its file. */
+  readonly source?: string;
   /** Mail workers; default: one a core. */
   readonly workers?: number;
   /** A thread cannot be kept alive: the program must end. */
@@ -44,10 +46,8 @@ export class Gateway {
     try {
       const lock = lockDirectory(dataDirectory);
       undo.push(() => lock.release());
-      const store = await ConfigStore.open(
-        dataDirectory,
-        options.initial === undefined ? {} : { initial: options.initial },
-      );
+      const { initial, source = 'gateway.yaml' } = options;
+      const store = await ConfigStore.open(dataDirectory, initial === undefined ? {} : { initial, source });
       const snapshot = await store.snapshot();
       await probeNewListeners(snapshot, null);
 

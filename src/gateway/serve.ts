@@ -21,7 +21,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const initial = configFile === undefined ? undefined : readConfiguration(configFile);
   const gateway = await Gateway.start({
     dataDirectory,
-    ...(initial === undefined ? {} : { initial }),
+    ...(initial === undefined || configFile === undefined ? {} : { initial, source: configFile }),
     ...(options.workers === undefined ? {} : { workers: options.workers }),
     onFatal: (reason) => {
       process.stderr.write(`postern: ${reason}\n`);
