@@ -211,7 +211,10 @@ dns: { reverse: false }
         assert.ok(Date.now() < deadline, system());
         await sleep(300);
       }
-      assert.match(warnings()[0] ?? '', /taken over: .*certificates\[one\]\.cert: \S+\.crt: no certificate in the file$/);
+      assert.match(
+        warnings()[0] ?? '',
+        /taken over: .*certificates\[one\]\.cert: \S+\.crt: no certificate in the file$/,
+      );
       assert.equal(await shown(other, rsaOnly), 'renewed.test rsaEncryption');
       // The next look, 10 s later, finds it again.
       await sleep(11_000);
