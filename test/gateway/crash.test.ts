@@ -57,8 +57,8 @@ test(`killed ${kills} times under load: nothing acknowledged is missing, only wh
   for (let kill = 0; kill < kills; kill++) {
     const gateway = await startGateway(t, { config, data });
     const started = performance.now();
-    const small = startLoad({ port, connections: 12, prefix: `s${kill}` });
-    const big = startLoad({ port, connections: 4, prefix: `b${kill}`, size: 40_000, tls: true, perConnection: 3 });
+    const small = startLoad(t, { port, connections: 12, prefix: `s${kill}` });
+    const big = startLoad(t, { port, connections: 4, prefix: `b${kill}`, size: 40_000, tls: true, perConnection: 3 });
     while (small.acknowledged.size === 0) await sleep(5);
     await sleep(20 + 23 * (kill % 10));
     await gateway.kill();

@@ -1,5 +1,6 @@
 // Clients that send many messages, each with an ID of its own, and know exactly which were acknowledged.
 import net from 'node:net';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 
@@ -48,8 +49,10 @@ export interface LoadOptions {
 /** Where the ID of a message stands in its header. */
 export const idField = 'X-Load-Id: ';
 
-export function startLoad(options: LoadOptions): Load {
+/** Begins to send; the end of the test cuts what is still open. */
+export function startLoad(t: TestContext, options: LoadOptions): Load {
   const load = new Senders(options);
+  t.after(() => load.cut());
   return load;
 }
 

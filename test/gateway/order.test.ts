@@ -47,8 +47,8 @@ test('each message, its body and its file are synced to disk before its 250 is w
   const gateway = await startGateway(t, { config: configuration(port, sink.port) });
   const trace = await startTrace(t, gateway.child.pid ?? 0, [...writes, ...reads, ...others]);
   if (trace === null) return;
-  const small = startLoad({ port, connections: 4, messages: 40, prefix: 'small' });
-  const big = startLoad({ port, connections: 2, messages: 10, prefix: 'big', size: 60_000 });
+  const small = startLoad(t, { port, connections: 4, messages: 40, prefix: 'small' });
+  const big = startLoad(t, { port, connections: 2, messages: 10, prefix: 'big', size: 60_000 });
   await Promise.all([small.done, big.done]);
   const calls = await trace.stop();
   assert.deepEqual([small.acknowledged.size, big.acknowledged.size], [40, 10]);
@@ -104,7 +104,7 @@ async function killedAtConnect(t: TestContext, count: number) {
   const inject = ['-e', `inject=connect:signal=KILL:when=${count}`];
   const trace = await startTrace(t, gateway.child.pid ?? 0, ['connect'], inject);
   if (trace === null) return null;
-  const load = startLoad({ port, connections: 1, messages: 1, prefix: 'm', once: true });
+  const load = startLoad(t, { port, connections: 1, messages: 1, prefix: 'm', once: true });
   assert.equal(await exited, 'SIGKILL');
   await load.done;
   const calls = await trace.stop();
