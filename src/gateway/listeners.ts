@@ -1,8 +1,10 @@
 // The listeners of one mail worker and their TLS. A commit closes no listener that stays: closing one resets the connections
 // that wait in its accept queue.
 import type { CertificateSettings, Snapshot } from '../config/snapshot.ts';
+import { isLocalAddress } from '../delivery/own-address.ts';
 import { PosternError } from '../errors.ts';
 import type { InboundHost } from '../smtp/host.ts';
+import { inboundPolicy } from '../smtp/policy.ts';
 import { createInboundServer, type InboundServer } from '../smtp/server.ts';
 import type { Body } from '../spool/protocol.ts';
 import { compileServerTls, type ServerTls } from '../tls/contexts.ts';
@@ -34,12 +36,13 @@ export class Listeners {
     return this.#addresses.some(
       (listener) =>
         listener.port === port &&
-        (listener.address === address || listener.address === '0.0.0.0' || listener.address === '::'),
+        (listener.address === address || (isWildcard(listener.address) && isLocalAddress(address))),
     );
   }
 
   /** Compiles all contexts and binds what is new; nothing takes effect before `activate`. */
   async prepare(snapshot: Snapshot): Promise<PreparedSnapshot> {
+    inboundPolicy(snapshot);
     const tls = compileAll(snapshot);
     const servers = new Map<string, InboundServer>();
     const opened: InboundServer[] = [];
@@ -77,6 +80,10 @@ export class Listeners {
   async stop(deadline: number): Promise<void> {
     await Promise.all([...this.#servers.values()].map((server) => server.stop(deadline)));
   }
+}
+
+function isWildcard(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
 }
 
 /** Listeners that share a certificate share their contexts. */
