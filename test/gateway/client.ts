@@ -86,10 +86,11 @@ export class MailClient {
     return secured.getProtocol() ?? '';
   }
 
-  /** Resolves when the other side has closed. */
+  /** Resolves when the other side has closed, with all that it said until then. */
   async closed(): Promise<string> {
-    while (!this.#ended) await this.reply();
-    return this.#input;
+    const replies: string[] = [];
+    while (!this.#ended) replies.push(await this.reply());
+    return [...replies, this.#input].join('\n').trim();
   }
 
   reset(): void {
