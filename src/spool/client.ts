@@ -42,12 +42,15 @@ export class SpoolClient {
   #scheduled = false;
   #room = 0;
   #idle: (() => void)[] = [];
+  /** Stores that the spool has not answered yet. */
+  #unanswered = 0;
   readonly #send = () => {
     this.#scheduled = false;
     const port = this.#port;
     if (port === null) return; // kept for the next spool
     const batch = this.#batch;
     this.#batch = {};
+    if (batch.store !== undefined) this.#unanswered += batch.store.length;
     port.postMessage(batch);
     this.#settle();
   };
@@ -109,7 +112,7 @@ export class SpoolClient {
       clearTimeout(timer);
       resolve();
     });
-    if (!this.#scheduled) this.#settle();
+    this.#settle();
     return promise;
   }
 
@@ -120,24 +123,35 @@ export class SpoolClient {
     port.on('message', (reply: SpoolReply) => this.#receive(reply));
     port.on('close', () => this.#lose(port));
     if (this.#room > 0) this.#batch.room = this.#room;
-    if (Object.keys(this.#batch).length > 0) this.#schedule();
+    if (!isEmpty(this.#batch)) this.#schedule();
   }
 
+  /**
+   * One message a turn of the event loop, and none while the spool is at work on stores of ours: it would only wait there.
+   * So the messages grow with the load, and there are fewer of them, of commits and of wake-ups.
+   */
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#unanswered > 0) return;
     this.#scheduled = true;
     setImmediate(this.#send);
   }
 
   #receive(reply: SpoolReply): void {
-    if (reply.stored !== undefined) for (const mid of reply.stored) this.#answer(mid, null);
-    if (reply.refused !== undefined) for (const refusal of reply.refused) this.#refuse(refusal);
+    if (reply.stored !== undefined) {
+      this.#unanswered -= reply.stored.length;
+      for (const mid of reply.stored) this.#answer(mid, null);
+    }
+    if (reply.refused !== undefined) {
+      this.#unanswered -= reply.refused.length;
+      for (const refusal of reply.refused) this.#refuse(refusal);
+    }
     if (reply.full !== undefined) this.#handlers.full(reply.full);
     if (reply.destinations !== undefined) this.#handlers.destinations(reply.destinations);
     if (reply.jobs !== undefined) {
       this.#room = Math.max(0, this.#room - reply.jobs.length); // as the spool counts it
       this.#handlers.jobs(reply.jobs);
     }
+    if (!isEmpty(this.#batch)) this.#schedule();
     this.#settle();
   }
 
@@ -156,6 +170,7 @@ export class SpoolClient {
   #lose(port: MessagePort | null): void {
     if (port === null || this.#port !== port) return;
     this.#port = null;
+    this.#unanswered = 0;
     port.removeAllListeners();
     port.close();
     delete this.#batch.store; // refused below
@@ -167,9 +182,14 @@ export class SpoolClient {
   }
 
   #settle(): void {
-    if (this.#idle.length === 0 || this.#waiting.size > 0) return;
+    if (this.#idle.length === 0 || this.#waiting.size > 0 || this.#scheduled) return;
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
   }
+}
+
+function isEmpty(batch: Batch): boolean {
+  for (const _ in batch) return false;
+  return true;
 }
