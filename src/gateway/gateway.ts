@@ -57,6 +57,7 @@ export class Gateway {
         workers: options.workers ?? availableParallelism(),
         committed: () => store.current(),
         warn: (text) => gateway?.warn(text),
+        onNewLedger: () => gateway?.reconnectLog(),
         fatal: (reason) => gateway?.fail(reason, options.onFatal),
       });
       undo.push(() => pool.stop(snapshot.timeouts.shutdown));
@@ -83,6 +84,11 @@ export class Gateway {
 
   warn(text: string): void {
     this.#log.record(systemWarning, text);
+  }
+
+  /** The ledger thread was started anew. */
+  reconnectLog(): void {
+    this.#log.reconnect(this.#pool.ledgerPort('control'));
   }
 
   fail(reason: string, onFatal: ((reason: string) => void) | undefined): void {

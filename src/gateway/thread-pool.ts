@@ -20,6 +20,8 @@ export interface ThreadPoolOptions {
   readonly committed: () => Snapshot;
   /** Something an administrator should read. */
   readonly warn: (text: string) => void;
+  /** The ledger was started anew: control's own events need a new port (`ledgerPort`). */
+  readonly onNewLedger: () => void;
   /** The gateway cannot go on: the program ends and its supervisor starts it again. */
   readonly fatal: (reason: string) => void;
 }
@@ -180,6 +182,7 @@ export class ThreadPool {
       await this.#startLedger();
       this.spool.attach('ledger', this.ledgerPort('spool'));
       for (const worker of this.#mail) worker.attach('ledger', this.ledgerPort(`mail-${worker.index}`));
+      this.#options.onNewLedger();
     }
   }
 }

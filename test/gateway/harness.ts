@@ -29,6 +29,8 @@ export interface GatewayStart {
   readonly config?: string;
   readonly data?: string;
   readonly arguments?: readonly string[];
+  /** Beside the environment of the test. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function freePort(): Promise<number> {
@@ -58,6 +60,7 @@ export async function startGateway(t: TestContext, start: GatewayStart): Promise
   }
   const child = spawn(process.execPath, [launcher, ...args, ...(start.arguments ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...start.environment },
   });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {

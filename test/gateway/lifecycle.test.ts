@@ -1,0 +1,242 @@
+// Start, end, and what happens when a part of the program dies; under load.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync, renameSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, startGateway, temporaryDirectory } from './harness.ts';
+import { endThread, inspected } from './inspector.ts';
+import { startLoad } from './load.ts';
+import { emptied, openSession } from './session.ts';
+import { startSink } from './sink.ts';
+
+const launcher = new URL('../../bin/postern.mjs', import.meta.url).pathname;
+const options = { timeout: 120_000 };
+
+function configuration(port: number, destination: number): string {
+  return `hostname: gw.example.com
+listeners:
+  - { name: inbound, address: 127.0.0.1, port: ${port}, tls: preferred }
+accept: [example.com]
+routes:
+  - { domain: "*", to: ["127.0.0.1:${destination}"] }
+spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001, bigBody: 16KiB }
+retry: { first: 500ms, probe: 500ms }
+dns: { reverse: false }
+`;
+}
+
+/** A client that is led by hand: one reply at a time. */
+class Client {
+  readonly socket: net.Socket;
+  #input = '';
+  #wake: (() => void) | null = null;
+  #closed = false;
+
+  constructor(t: TestContext, port: number) {
+    this.socket = net.connect(port, '127.0.0.1');
+    this.socket.on('data', (chunk: Buffer) => {
+      this.#input += chunk.toString('latin1');
+      this.#wake?.();
+    });
+    this.socket.on('error', () => undefined); // `close` follows
+    this.socket.on('close', () => {
+      this.#closed = true;
+      this.#wake?.();
+    });
+    t.after(() => this.socket.destroy());
+  }
+
+  /** The last line of the next reply; empty: the connection is closed. */
+  async reply(): Promise<string> {
+    for (;;) {
+      const found = /^(?:\d{3}-.*\r\n)*(\d{3} .*)\r\n/.exec(this.#input);
+      if (found !== null) {
+        this.#input = this.#input.slice(found[0].length);
+        return found[1] ?? '';
+      }
+      if (this.#closed) return '';
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async say(line: string): Promise<string> {
+    this.socket.write(`${line}\r\n`);
+    return this.reply();
+  }
+}
+
+test(
+  'SIGTERM under load: replies to final dots are given, the rest gets 421, nothing acknowledged is lost or comes twice',
+  options,
+  async (t) => {
+    const port = await freePort();
+    const sink = await startSink(t, { replyAfter: 200 });
+    const config = configuration(port, sink.port);
+    const gateway = await startGateway(t, { config });
+
+    const writing = new Client(t, port);
+    assert.match(await writing.reply(), /^220 /);
+    await writing.say('EHLO by-hand.example.org');
+    await writing.say('MAIL FROM:<a@example.org>');
+    await writing.say('RCPT TO:<b@example.com>');
+    assert.match(await writing.say('DATA'), /^354 /);
+    writing.socket.write('X-Load-Id: by-hand\r\n\r\nhalf of\r\n');
+    const idle = new Client(t, port);
+    assert.match(await idle.reply(), /^220 /);
+
+    const small = startLoad(t, { port, connections: 16, prefix: 'small', once: true });
+    const big = startLoad(t, { port, connections: 4, prefix: 'big', size: 60_000, tls: true, once: true });
+    while (small.acknowledged.size < 100 || big.acknowledged.size < 10) await sleep(5);
+    const told = performance.now();
+    const ended = gateway.stop();
+    assert.match(await idle.reply(), /^421 4\.3\.2 /);
+    assert.equal(await idle.reply(), '');
+    await sleep(300);
+    const late = new Client(t, port);
+    assert.match(await late.reply(), /^421 4\.3\.2 /);
+    assert.match(await writing.say('a message\r\n.'), /^250 2\.0\.0 /);
+    assert.match(await writing.reply(), /^421 4\.3\.2 /);
+
+    assert.equal(await ended, 0, gateway.output());
+    const took = performance.now() - told;
+    assert.ok(took < 10_000, `${took} ms`);
+    await Promise.all([small.done, big.done]);
+    for (const load of [small, big]) {
+      assert.deepEqual(load.broken, []);
+      assert.deepEqual(
+        load.refused.filter((reply) => !reply.startsWith('421 4.3.2 ')),
+        [],
+      );
+    }
+    const acknowledged = [...small.acknowledged.keys(), ...big.acknowledged.keys(), 'by-hand'];
+    const before = sink.total;
+    const again = await startGateway(t, { config, data: gateway.data });
+    await sink.all(acknowledged);
+    await emptied(t, again.data);
+    assert.equal(sink.duplicates(), 0);
+    assert.equal(sink.arrived.size, acknowledged.length);
+    t.diagnostic(
+      `ended after ${took.toFixed(0)} ms; of ${acknowledged.length} acknowledged messages ${before} had gone out by then`,
+    );
+  },
+);
+
+test('SIGHUP after a rename begins a new log; no line is lost or in both', options, async (t) => {
+  const port = await freePort();
+  const sink = await startSink(t);
+  const gateway = await startGateway(t, { config: configuration(port, sink.port) });
+  const load = startLoad(t, { port, connections: 8, prefix: 'm' });
+  const logs = join(gateway.data, 'logs');
+  const moved: string[] = [];
+  for (let turn = 1; turn <= 3; turn++) {
+    await sleep(300);
+    const name = join(logs, `moved.${turn}`);
+    moved.push(name);
+    renameSync(join(logs, 'mail.current'), name);
+    gateway.child.kill('SIGHUP');
+    await gateway.logged(/Begin Logfile/);
+  }
+  await load.stop();
+  await sink.all(load.acknowledged.keys());
+  await emptied(t, gateway.data);
+  assert.equal(await gateway.stop(), 0);
+  const text = [...moved, join(logs, 'mail.current')].map((name) => readFileSync(name, 'utf8')).join('');
+  const finished = Array.from(text.matchAll(/ Message finished MID (\d+) done$/gm), ([, mid]) => mid);
+  assert.equal(finished.length, load.acknowledged.size);
+  assert.equal(new Set(finished).size, load.acknowledged.size);
+});
+
+/** A `serve` that does not come up. */
+async function serve(args: readonly string[]): Promise<{ readonly status: number | null; readonly output: string }> {
+  const child = spawn(process.execPath, [launcher, 'serve', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  const patience = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  clearTimeout(patience);
+  return { status, output };
+}
+
+test(
+  'a second gateway on the same data directory, or on the same port, is refused and disturbs nothing',
+  options,
+  async (t) => {
+    const port = await freePort();
+    const sink = await startSink(t);
+    const gateway = await startGateway(t, { config: configuration(port, sink.port) });
+    const load = startLoad(t, { port, connections: 8, prefix: 'm' });
+    const same = await serve(['--data', gateway.data]);
+    assert.equal(same.status, 1);
+    assert.ok(
+      same.output.startsWith(`postern serve: another gateway runs on the data directory ${gateway.data}\nstop it, or `),
+      same.output,
+    );
+    const other = join(temporaryDirectory(t), 'data');
+    const taken = await serve(['--data', other, '--config', `${gateway.data}.yaml`]);
+    assert.equal(taken.status, 1);
+    assert.match(
+      taken.output,
+      new RegExp(
+        `^postern serve: listener "inbound": 127\\.0\\.0\\.1 port ${port} is in use by another program\nstop that`,
+      ),
+    );
+    await load.stop();
+    await sink.all(load.acknowledged.keys());
+    assert.deepEqual([...load.refused, ...load.broken], []);
+    assert.equal(sink.duplicates(), 0);
+  },
+);
+
+for (const thread of ['mail-0', 'spool-0', 'ledger-0']) {
+  test(
+    `the thread ${thread} dies under load: it is replaced, the listener answers, nothing acknowledged is lost`,
+    options,
+    async (t) => {
+      const port = await freePort();
+      const sink = await startSink(t, { replyAfter: 5 });
+      const config = configuration(port, sink.port);
+      const gateway = await startGateway(t, { config, environment: inspected, arguments: ['--workers', '2'] });
+      const load = startLoad(t, { port, connections: 16, prefix: 'm', perConnection: 20 });
+      await sleep(1500);
+      await endThread(gateway, thread);
+      const died = performance.now();
+      await sleep(2000);
+      const session = await openSession(t, gateway.data);
+      assert.match(await session.run('status'), /System status: +Online\n/);
+      const taken = load.acknowledged.size;
+      await sleep(300);
+      assert.ok(load.acknowledged.size > taken, 'mail is taken in');
+      await load.stop();
+      await sink.all(load.acknowledged.keys());
+      await emptied(t, gateway.data);
+      assert.equal(gateway.child.exitCode, null, gateway.output());
+      assert.deepEqual(
+        load.broken.filter((text) => text.includes('ECONNREFUSED')),
+        [],
+        'the listener vanished',
+      );
+      assert.deepEqual(
+        load.refused.filter((reply) => !/^4[25]1 4\.3\.0 /.test(reply)),
+        [],
+      );
+      if (thread !== 'mail-0') assert.deepEqual(load.broken, []);
+      assert.deepEqual(sink.mixed, []);
+      const system = readFileSync(join(gateway.data, 'logs', 'system.current'), 'utf8');
+      assert.match(system, /Warning: (mail worker 0|spool thread|ledger thread) ended and is started anew: /);
+      const after = [...load.acknowledged.values()].filter((time) => time > died).length;
+      t.diagnostic(
+        `${load.acknowledged.size} acknowledged (${after} after it), ${sink.duplicates()} came twice, ` +
+          `${load.refused.length} were refused (${load.refused[0] ?? ''}), ${load.broken.length} connections broke`,
+      );
+    },
+  );
+}
