@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync, renameSync } from 'node:fs';
-import net from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MailClient } from './client.ts';
 import { freePort, startGateway, temporaryDirectory } from './harness.ts';
 import { endThread, inspected } from './inspector.ts';
 import { startLoad } from './load.ts';
@@ -28,48 +28,6 @@ dns: { reverse: false }
 `;
 }
 
-/** A client that is led by hand: one reply at a time. */
-class Client {
-  readonly socket: net.Socket;
-  #input = '';
-  #wake: (() => void) | null = null;
-  #closed = false;
-
-  constructor(t: TestContext, port: number) {
-    this.socket = net.connect(port, '127.0.0.1');
-    this.socket.on('data', (chunk: Buffer) => {
-      this.#input += chunk.toString('latin1');
-      this.#wake?.();
-    });
-    this.socket.on('error', () => undefined); // `close` follows
-    this.socket.on('close', () => {
-      this.#closed = true;
-      this.#wake?.();
-    });
-    t.after(() => this.socket.destroy());
-  }
-
-  /** The last line of the next reply; empty: the connection is closed. */
-  async reply(): Promise<string> {
-    for (;;) {
-      const found = /^(?:\d{3}-.*\r\n)*(\d{3} .*)\r\n/.exec(this.#input);
-      if (found !== null) {
-        this.#input = this.#input.slice(found[0].length);
-        return found[1] ?? '';
-      }
-      if (this.#closed) return '';
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  async say(line: string): Promise<string> {
-    this.socket.write(`${line}\r\n`);
-    return this.reply();
-  }
-}
-
 test(
   'SIGTERM under load: replies to final dots are given, the rest gets 421, nothing acknowledged is lost or comes twice',
   options,
@@ -79,14 +37,14 @@ test(
     const config = configuration(port, sink.port);
     const gateway = await startGateway(t, { config });
 
-    const writing = new Client(t, port);
+    const writing = await MailClient.open(port);
     assert.match(await writing.reply(), /^220 /);
     await writing.say('EHLO by-hand.example.org');
     await writing.say('MAIL FROM:<a@example.org>');
     await writing.say('RCPT TO:<b@example.com>');
     assert.match(await writing.say('DATA'), /^354 /);
-    writing.socket.write('X-Load-Id: by-hand\r\n\r\nhalf of\r\n');
-    const idle = new Client(t, port);
+    writing.write('X-Load-Id: by-hand\r\n\r\nhalf of\r\n');
+    const idle = await MailClient.open(port);
     assert.match(await idle.reply(), /^220 /);
 
     const small = startLoad(t, { port, connections: 16, prefix: 'small', once: true });
@@ -95,9 +53,9 @@ test(
     const told = performance.now();
     const ended = gateway.stop();
     assert.match(await idle.reply(), /^421 4\.3\.2 /);
-    assert.equal(await idle.reply(), '');
+    assert.equal(await idle.closed(), '');
     await sleep(300);
-    const late = new Client(t, port);
+    const late = await MailClient.open(port);
     assert.match(await late.reply(), /^421 4\.3\.2 /);
     assert.match(await writing.say('a message\r\n.'), /^250 2\.0\.0 /);
     assert.match(await writing.reply(), /^421 4\.3\.2 /);

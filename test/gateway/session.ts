@@ -8,6 +8,8 @@ import { shortPath } from '../../src/admin/shell/socket-path.ts';
 export interface AdminSession {
   /** Enters one command line and returns its whole output, refusals included. */
   run(line: string): Promise<string>;
+  /** Loads a YAML text as the candidate. */
+  load(config: string): Promise<string>;
   /** Loads a YAML text and commits it; returns the output of both. */
   commit(config: string, comment?: string): Promise<string>;
 }
@@ -71,15 +73,19 @@ export async function openSession(t: TestContext, data: string): Promise<AdminSe
     if (next.kind !== 'command') throw new Error(`"${line}" asks for more: ${output}`);
     return output;
   };
+  const load = async (config: string): Promise<string> => {
+    output = '';
+    await enter('loadconfig 1');
+    for (const line of config.trimEnd().split('\n')) await enter(line);
+    await enter('.');
+    if (next.kind !== 'command') throw new Error(`loadconfig asks for more: ${output}`);
+    return output;
+  };
   return {
     run,
+    load,
     commit: async (config, comment = 'test') => {
-      output = '';
-      await enter('loadconfig 1');
-      for (const line of config.trimEnd().split('\n')) await enter(line);
-      await enter('.');
-      const loaded = output;
-      if (next.kind !== 'command') throw new Error(`loadconfig asks for more: ${output}`);
+      const loaded = await load(config);
       return loaded + (await run(`commit "${comment}" N`));
     },
   };
