@@ -100,7 +100,8 @@ ${dataHelp}`,
     summary: 'print the version',
     usage: 'version',
     help: '  --help       this text',
-    run: async () => {
+    run: async (args) => {
+      parseArgs({ args: [...args], options: {} });
       process.stdout.write(`${versionLine}\n`);
       return 0;
     },
@@ -139,9 +140,11 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     return await command.run(rest);
   } catch (error) {
-    const remedy = error instanceof PosternError && error.remedy !== undefined ? `\n${error.remedy}` : '';
-    process.stderr.write(`postern ${name}: ${messageOf(error)}${remedy}\n`);
-    return isWrongUse(error) ? 2 : 1;
+    const wrongUse = isWrongUse(error);
+    const usage = wrongUse ? `usage: postern ${command.usage}` : undefined;
+    const remedy = error instanceof PosternError ? (error.remedy ?? usage) : usage;
+    process.stderr.write(`postern ${name}: ${messageOf(error)}${remedy === undefined ? '' : `\n${remedy}`}\n`);
+    return wrongUse ? 2 : 1;
   }
 }
 

@@ -2,7 +2,7 @@
 // gateway, or straight into the directory of a stopped one.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { runShell } from '../admin/shell/client.ts';
 import { differenceLines } from '../config/difference.ts';
 import { RevisionFiles, type RevisionInfo } from '../config/revisions.ts';
@@ -24,9 +24,14 @@ export async function runConfig(dataDirectory: string, words: readonly string[])
     case 'history':
       expect(rest, 0, 0);
       return listHistory(await revisions(dataDirectory));
-    case 'diff':
+    case 'diff': {
       expect(rest, 0, 2);
-      return showDifference(await revisions(dataDirectory), rest);
+      const numbers = rest.map(revisionNumber);
+      if (numbers.length === 1) {
+        throw new PosternError('bad-usage', 'two revisions are needed', { remedy: 'usage: postern config diff [A B]' });
+      }
+      return showDifference(await revisions(dataDirectory), numbers);
+    }
     case 'import':
       expect(rest, 1, 1);
       return importConfig(dataDirectory, rest[0] ?? '');
@@ -52,15 +57,21 @@ function expect(words: readonly string[], least: number, most: number): void {
   );
 }
 
-/** Revisions are written once and never changed: reading needs no lock. */
-async function revisions(dataDirectory: string): Promise<RevisionFiles> {
+/** Null: the directory holds none. Revisions are written once and never changed: reading needs no lock. */
+async function findRevisions(dataDirectory: string): Promise<RevisionFiles | null> {
   const directory = join(dataDirectory, 'config', 'revisions');
-  if (!existsSync(directory)) {
+  if (!existsSync(directory)) return null;
+  const files = await RevisionFiles.open(directory, Number.MAX_SAFE_INTEGER);
+  return files.empty ? null : files;
+}
+
+async function revisions(dataDirectory: string): Promise<RevisionFiles> {
+  const files = await findRevisions(dataDirectory);
+  if (files === null) {
     throw new PosternError('not-found', `${dataDirectory} holds no configuration`, {
       remedy: 'name the right directory with --data, or make one with "postern serve" or "postern config import"',
     });
   }
-  const files = await RevisionFiles.open(directory, Number.MAX_SAFE_INTEGER);
   for (const warning of files.warnings) process.stderr.write(`postern config: ${warning}\n`);
   return files;
 }
@@ -83,21 +94,16 @@ function describe(info: RevisionInfo): string {
   return `revision ${info.number}, ${new Date(info.time).toISOString()}, by ${info.user}${comment}`;
 }
 
-async function showDifference(files: RevisionFiles, words: readonly string[]): Promise<number> {
-  const history = files.history();
-  const [newest, before] = history;
-  const number = (word: string | undefined, otherwise: number | undefined) => {
-    if (word === undefined) return otherwise;
-    if (/^[1-9]\d{0,14}$/.test(word)) return Number(word);
-    throw new PosternError('bad-usage', `"${word}" is not the number of a revision`, {
-      remedy: '"postern config history" lists them',
-    });
-  };
-  if (words.length === 1) {
-    throw new PosternError('bad-usage', 'two revisions are needed', { remedy: 'usage: postern config diff [A B]' });
-  }
-  const from = number(words[0], before?.number);
-  const to = number(words[1], newest?.number);
+function revisionNumber(word: string): number {
+  if (/^[1-9]\d{0,14}$/.test(word)) return Number(word);
+  throw new PosternError('bad-usage', `"${word}" is not the number of a revision`, {
+    remedy: '"postern config history" lists them',
+  });
+}
+
+async function showDifference(files: RevisionFiles, numbers: readonly number[]): Promise<number> {
+  const [newest, before] = files.history();
+  const [from = before?.number, to = newest?.number] = numbers;
   if (from === undefined || to === undefined) {
     say('There is only one revision.');
     return 0;
@@ -136,7 +142,8 @@ const nobody: ConfigApply = {
 };
 
 async function importIntoStopped(dataDirectory: string, file: string, text: string): Promise<number> {
-  const isNew = !existsSync(join(dataDirectory, 'config'));
+  // A first start that was refused leaves directories and no revision.
+  const isNew = (await findRevisions(dataDirectory)) === null;
   const store = await ConfigStore.open(dataDirectory, isNew ? { initial: text, source: file } : {});
   let { changes } = store;
   if (!isNew) {
@@ -155,11 +162,39 @@ async function importIntoStopped(dataDirectory: string, file: string, text: stri
 }
 
 async function importIntoRunning(dataDirectory: string, file: string, text: string): Promise<number> {
-  const lines = ['loadconfig', '1', ...text.split(/\r?\n/), '.', 'commit', `import of ${file}`, 'Y'];
-  return runShell({
-    dataDirectory,
-    input: Readable.from([`${lines.join('\n')}\n`]),
-    output: process.stdout,
-    errorOutput: process.stderr,
-  });
+  // Two sessions: behind a text that is refused nothing may be committed, least of all what else is pending.
+  const loaded = await runCommand(dataDirectory, 'loadconfig 1', [...text.split(/\r?\n/), '.']);
+  if (loaded.status !== 0) {
+    process.stderr.write(loaded.errors.replaceAll(/^The pasted text/gm, `postern config: ${file}`));
+    return loaded.status;
+  }
+  const comment = `import of ${file.replaceAll(/["'\\]/g, '?')}`;
+  const committed = await runCommand(dataDirectory, `commit "${comment}" Y`, []);
+  const nothing = committed.output.includes('There is no data to commit.');
+  process.stdout.write(nothing ? 'Nothing would change.\n' : committed.output);
+  process.stderr.write(committed.errors);
+  return committed.status;
+}
+
+interface Ran {
+  readonly status: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** One command in the shell of the running gateway, with these lines as its input. */
+async function runCommand(dataDirectory: string, command: string, lines: readonly string[]): Promise<Ran> {
+  const [output, errors] = [new Gathered(), new Gathered()];
+  const input = Readable.from(lines.map((line) => `${line}\n`));
+  const status = await runShell({ dataDirectory, command, input, output, errorOutput: errors });
+  return { status, output: output.text, errors: errors.text };
+}
+
+class Gathered extends Writable {
+  text = '';
+
+  override _write(chunk: Buffer | string, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
 }

@@ -36,6 +36,8 @@ export interface Dialogue {
   refuse(text: string): void;
   /** Resolves when the other side has read enough of what was printed. */
   drained(): Promise<void>;
+  /** The words that were not asked for are no mistake: `commit "comment"` where nothing is pending. */
+  spareWords(): void;
   /** Ends the session after this command. */
   quit(): void;
 }

@@ -294,6 +294,9 @@ export class ShellSession {
         this.#output(`\n${text}\n`);
       },
       drained: alive(() => this.#options.link.drained()),
+      spareWords: () => {
+        this.#words = [];
+      },
       quit: () => {
         this.#quitting = true;
       },
