@@ -49,7 +49,7 @@ use the new configuration at once; those that are open go on. If any part of the
   words: 'answers',
   run: async ({ host, dialogue, user }) => {
     if (host.config.pending(user).length === 0) {
-      dialogue.spareWords();
+      dialogue.spareWords(2);
       dialogue.print(`\n${nothing}`);
       return;
     }

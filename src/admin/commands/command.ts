@@ -36,8 +36,8 @@ export interface Dialogue {
   refuse(text: string): void;
   /** Resolves when the other side has read enough of what was printed. */
   drained(): Promise<void>;
-  /** The words that were not asked for are no mistake: `commit "comment"` where nothing is pending. */
-  spareWords(): void;
+  /** So many words that were not asked for are no mistake: `commit "comment" Y` where nothing is pending. */
+  spareWords(most: number): void;
   /** Ends the session after this command. */
   quit(): void;
 }

@@ -294,8 +294,8 @@ export class ShellSession {
         this.#output(`\n${text}\n`);
       },
       drained: alive(() => this.#options.link.drained()),
-      spareWords: () => {
-        this.#words = [];
+      spareWords: (most) => {
+        this.#words = this.#words.slice(most);
       },
       quit: () => {
         this.#quitting = true;
