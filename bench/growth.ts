@@ -1,0 +1,106 @@
+// What becomes of the whole gateway as things grow: its queue, a destination that is down, connections, commits.
+//   npm run bench -- growth [deferred] [down] [connections] [commit]     all four without a name
+//     --seconds 10         of each timed run, after a warm-up
+//     --rounds 2           of each comparison, in turns
+//     --count 1000000      deferred: messages in the queue (8 GB of disk for a million)
+//     --destinations 1     deferred: of how many destinations; a list (1,100000) for one table each
+//     --backlog 10000      down: messages for the destination that is down
+//     --connections 10,100,1000,10000    connections: how many at a time
+//     --per-connection 20  connections: messages on each before it is closed
+//     --messages 20000     connections: least number of messages a run
+//     --directory DIR      where queues are written; bench/run/growth without
+// A gateway is started as bench/adapters/postern does it. Tables go to standard output, progress to standard error; the exit
+// status is 0 whatever the figures are, 1 where a part could not be measured.
+import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { messageOf } from '../src/errors.ts';
+import { measureCommit } from './growth/commit.ts';
+import { measureConnections } from './growth/connections.ts';
+import { measureDeferred } from './growth/deferred.ts';
+import { measureDown } from './growth/down.ts';
+import type { Stand } from './growth/sink.ts';
+
+const here = import.meta.dirname;
+const parts = ['deferred', 'down', 'connections', 'commit'] as const;
+
+/** Sources are copied, so that a benchmark that runs at the same time keeps its programs. */
+function build(directory: string | undefined): Stand {
+  const home = join(here, 'run', 'growth');
+  const programs = join(home, 'src');
+  mkdirSync(home, { recursive: true });
+  cpSync(join(here, 'harness', 'src'), programs, { recursive: true, preserveTimestamps: true });
+  cpSync(join(here, 'harness', 'mkcerts.sh'), join(home, 'mkcerts.sh'));
+  const shown: ExecFileSyncOptions = { stdio: ['ignore', 'ignore', 'inherit'] };
+  execFileSync('make', ['-C', programs, 'smtpsink', 'smtpload'], shown);
+  execFileSync('bash', [join(home, 'mkcerts.sh')], shown);
+  const certificates = join(home, 'run', 'certs');
+  return {
+    programs,
+    certificate: join(certificates, 'ec.pem'),
+    key: join(certificates, 'ec.key'),
+    directory: mkdtempSync(join(directory ?? home, 'data-')),
+  };
+}
+
+function refuse(text: string): never {
+  process.stderr.write(`bench: ${text}\n`);
+  process.exit(2);
+}
+
+function wholeNumbers(name: string, text: string): number[] {
+  const numbers = text.split(',').map(Number);
+  if (numbers.every((number) => Number.isInteger(number) && number > 0)) return numbers;
+  return refuse(`--${name} "${text}": whole numbers above 0 were expected`);
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '2' },
+    count: { type: 'string', default: '1000000' },
+    destinations: { type: 'string', default: '1' },
+    backlog: { type: 'string', default: '10000' },
+    connections: { type: 'string', default: '10,100,1000,10000' },
+    'per-connection': { type: 'string', default: '20' },
+    messages: { type: 'string', default: '20000' },
+    directory: { type: 'string' },
+  },
+});
+const number = (name: 'seconds' | 'rounds' | 'count' | 'backlog' | 'per-connection' | 'messages') =>
+  wholeNumbers(name, values[name])[0] ?? 1;
+const unknown = positionals.find((word) => !parts.some((part) => part === word));
+if (unknown !== undefined) refuse(`"${unknown}" is none of ${parts.join(', ')}`);
+const wanted = parts.filter((part) => positionals.length === 0 || positionals.includes(part));
+const [seconds, rounds] = [number('seconds'), number('rounds')];
+const [count, backlog, least] = [number('count'), number('backlog'), number('messages')];
+const destinations = wholeNumbers('destinations', values.destinations);
+const connections = wholeNumbers('connections', values.connections);
+if (rounds > 8) refuse('--rounds: at most 8');
+if (rounds * connections.length > 24) refuse('--connections: at most 24 runs in all rounds');
+
+const stand = build(values.directory);
+process.once('exit', () => rmSync(stand.directory, { recursive: true, force: true, maxRetries: 3 }));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+process.stdout.write(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores\n`);
+
+const measure = {
+  deferred: async () => {
+    for (const among of destinations) await measureDeferred(stand, { count, destinations: among, seconds, rounds });
+  },
+  down: () => measureDown(stand, { backlog, seconds, rounds }),
+  connections: () => measureConnections(stand, { connections, perConnection: number('per-connection'), least, rounds }),
+  commit: () => measureCommit(stand, { seconds, rounds }),
+};
+for (const part of wanted) {
+  try {
+    await measure[part]();
+  } catch (error) {
+    // The others can still be measured.
+    process.stderr.write(`bench: ${part} could not be measured: ${messageOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}
