@@ -172,10 +172,12 @@ async function generate({ programs }: Stand, port: number, phase: string, work: 
     'per-conn': perConnection,
     total,
     size: messageSize,
-    ramp,
     timeout: patience,
   };
-  const more = domains === undefined ? {} : { domains: domains.count, 'first-domain': domains.first };
+  const more = {
+    ...(domains === undefined ? {} : { domains: domains.count, 'first-domain': domains.first }),
+    ...(connections <= ramp ? {} : { ramp }),
+  };
   const words = Object.entries({ ...options, ...more }).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = start(join(programs, 'smtpload'), words);
   let output = '';
