@@ -68,7 +68,11 @@ test('demo --once: four partners, four messages, status 0, nothing left behind',
     assert.match(output, line);
   }
   assert.match(output, /^All 4 messages have arrived\.$/m);
-  assert.deepEqual(readdirSync(demo.directory), []);
+  // npm keeps its own compiled code there.
+  assert.deepEqual(
+    readdirSync(demo.directory).filter((name) => name !== 'node-compile-cache'),
+    [],
+  );
 });
 
 test('demo: what it tells to try works, and Ctrl-C ends it cleanly', async (t) => {
