@@ -64,7 +64,7 @@ class Server<B> implements InboundServer, ConnectionServer<B> {
     const { address, port, name } = this.#listener;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#server.once('error', reject);
-    this.#server.listen({ host: address, port, backlog: 1024, reusePort: options.reusePort }, resolve);
+    this.#server.listen({ host: address, port, backlog: 4096, reusePort: options.reusePort }, resolve);
     try {
       await promise;
     } catch (error) {
