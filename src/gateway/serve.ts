@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
 import { tailLog } from '../ledger/follow.ts';
 import { versionLine } from '../version.ts';
-import { Gateway } from './gateway.ts';
+import { saveCodeCache, useCodeCache } from './code-cache.ts';
 
 export interface ServeOptions {
   readonly dataDirectory: string;
@@ -19,6 +19,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   const { dataDirectory, configFile } = options;
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   const initial = configFile === undefined ? undefined : readConfiguration(configFile);
+  useCodeCache(dataDirectory);
+  const { Gateway } = await import('./gateway.ts');
   const gateway = await Gateway.start({
     dataDirectory,
     ...(initial === undefined || configFile === undefined ? {} : { initial, source: configFile }),
@@ -39,6 +41,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   process.stdout.write(
     `${versionLine} is ready: mail in on ${where === '' ? 'no listener (shell: listenerconfig)' : where}; data in ${dataDirectory}\n`,
   );
+  saveCodeCache();
   const status = await ended;
   await gateway.stop();
   printing.abort();

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Snapshot } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
+import { saveCodeCache } from './code-cache.ts';
 import type { ControlMessage, ThreadData, ThreadMessage } from './protocol.ts';
 
 /** What a thread does; control drives it. */
@@ -90,4 +91,5 @@ export async function runThread(start: (data: ThreadData) => Promise<ThreadBody>
   body = await start(threadData());
   say({ type: 'ready' });
   for (const message of early) run(message, body);
+  saveCodeCache();
 }

@@ -50,7 +50,7 @@ export interface LoadOptions {
 export const idField = 'X-Load-Id: ';
 
 /** Begins to send; the end of the test cuts what is still open. */
-export function startLoad(t: TestContext, options: LoadOptions): Load {
+export function startLoad(t: Pick<TestContext, 'after'>, options: LoadOptions): Load {
   const load = new Senders(options);
   t.after(() => load.cut());
   return load;

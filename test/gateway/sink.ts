@@ -30,7 +30,7 @@ export interface SinkOptions {
   readonly replyAfter?: number;
 }
 
-export async function startSink(t: TestContext, options: SinkOptions = {}): Promise<Sink> {
+export async function startSink(t: Pick<TestContext, 'after'>, options: SinkOptions = {}): Promise<Sink> {
   const sink = new CountingSink(options);
   await sink.up();
   t.after(() => sink.down());
