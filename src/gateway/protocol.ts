@@ -39,4 +39,4 @@ export type ThreadMessage =
   | { readonly type: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: string }
   | { readonly type: 'stopped' }
   /** Something control must act on: the thread cannot go on. */
-  | { readonly type: 'failed'; readonly error: string };
+  | { readonly type: 'failed'; readonly error: string; readonly remedy?: string };

@@ -16,6 +16,8 @@ const entries = {
  */
 const maxYoungGenerationSizeMb = 24;
 
+type Die = (reason: string, remedy?: string) => void;
+
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -49,12 +51,13 @@ export class ThreadHandle {
       name: `${data.role}-${data.index}`,
       resourceLimits: { maxYoungGenerationSizeMb },
     });
-    const die = (reason: string) => {
+    const die: Die = (reason, remedy) => {
       if (this.#dead) return;
       this.#dead = true;
       for (const waiting of this.#waiting.values()) {
         clearTimeout(waiting.timer);
-        waiting.reject(new PosternError('not-running', `${this.name} ended: ${reason}`));
+        const options = remedy === undefined ? {} : { remedy };
+        waiting.reject(new PosternError('not-running', `${this.name} ended: ${reason}`, options));
       }
       this.#waiting.clear();
       if (!this.#ending) onDeath(this, reason);
@@ -142,9 +145,9 @@ export class ThreadHandle {
     return promise;
   }
 
-  #receive(message: ThreadMessage, die: (reason: string) => void): void {
+  #receive(message: ThreadMessage, die: Die): void {
     if (message.type === 'failed') {
-      die(message.error);
+      die(message.error, message.remedy);
       return;
     }
     const key = keyOf(message);

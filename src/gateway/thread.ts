@@ -88,7 +88,15 @@ export async function runThread(start: (data: ThreadData) => Promise<ThreadBody>
     if (body === null) early.push(message);
     else run(message, body);
   });
-  body = await start(threadData());
+  try {
+    body = await start(threadData());
+  } catch (error) {
+    if (!(error instanceof PosternError)) throw error;
+    // Said in its own words: across threads an error that nobody catches is a stack without its remedy.
+    const { message, remedy } = error;
+    say({ type: 'failed', error: message, ...(remedy === undefined ? {} : { remedy }) });
+    process.exit(1);
+  }
   say({ type: 'ready' });
   for (const message of early) run(message, body);
   saveCodeCache();

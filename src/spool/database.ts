@@ -1,8 +1,9 @@
 // Opening spool.db: settings, tables, and what to say when it is damaged.
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf, PosternError } from '../errors.ts';
+import { spaceOf } from './reserve.ts';
 
 export const databaseName = 'spool.db';
 const version = 1;
@@ -99,7 +100,9 @@ function openingError(error: unknown, file: string): PosternError {
         'or move both files away to start with an empty queue',
     });
   }
-  if (code === resultCodes.full) {
+  // ext4 finds out at the write or, as an I/O error, at the sync.
+  const noRoom = code === resultCodes.ioError && (spaceOf(dirname(file))?.free ?? Infinity) < 1024 * 1024;
+  if (code === resultCodes.full || noRoom) {
     return new PosternError('disk-full', `the queue ${file} cannot be opened: the disk is full`, {
       cause: error,
       temporary: true,

@@ -38,6 +38,8 @@ export interface SpoolOptions {
 
 /** How often time alone makes a turn: due jobs, old messages, space. */
 const tick = 250;
+/** What opening the queue may write, in bytes: marks, interrupted attempts. */
+const openingRoom = 1024 * 1024;
 /** Down destinations that a new worker is told of. */
 const announceLimit = 1000;
 
@@ -70,6 +72,13 @@ export class Spool {
   constructor(options: SpoolOptions) {
     const { directory, snapshot, log, now = Date.now, destinationOf = (domain: string) => domain } = options;
     this.#snapshot = snapshot;
+    const tell = (full: boolean) => {
+      for (const worker of this.#workers) worker.full(full);
+      this.#send();
+    };
+    this.#space = new Space(directory, log, tell, () => this.#store.checkpoint());
+    // Opening writes. A full disk must not keep what is queued from being delivered, which is what makes room.
+    if (this.#space.free() < openingRoom) this.#space.giveUpReserve();
     const store = new Store(openDatabase(directory, snapshot.spool.reserve));
     this.#store = store;
     const transaction = new Transaction(store);
@@ -97,11 +106,6 @@ export class Spool {
       },
     };
     this.#context = context;
-    const tell = (full: boolean) => {
-      for (const worker of this.#workers) worker.full(full);
-      this.#send();
-    };
-    this.#space = new Space(directory, log, tell, () => store.checkpoint());
     this.#intake = new Intake(context, transaction, this.#space);
     this.#watch = new Watch(context);
     this.#queue = new Queue(context, (work) => {

@@ -195,3 +195,47 @@ test(
     );
   },
 );
+
+test(
+  'a gateway that starts on a full disk delivers what it holds; without its reserve it says what is wrong',
+  options,
+  async (t) => {
+    await withSmallDisk(
+      t,
+      megabytes,
+      async (directory) => {
+        const port = await freePort();
+        const sink = await startSink(t);
+        await sink.down();
+        const config = configuration(port, sink.port);
+        const data = join(directory, 'data');
+        const first = await startGateway(t, { config, data });
+        const load = startLoad(t, { port, connections: 8, messages: 100, prefix: 'm', size: 10_000 });
+        await load.done;
+        const removeFirst = foreignFile(join(directory, 'data'));
+        await first.kill();
+
+        const second = await startGateway(t, { config, data });
+        await second.logged(/^Warning: The disk is full: the reserve of \d+ bytes is given up/);
+        const late = startLoad(t, { port, connections: 1, messages: 1, prefix: 'late', once: true });
+        await late.done;
+        assert.match(late.refused[0] ?? '', /^452 4\.3\.1 /);
+        await second.kill();
+
+        const removeSecond = foreignFile(directory);
+        await assert.rejects(startGateway(t, { data }), (error: Error) => {
+          assert.match(error.message, /the queue \S+spool\.db cannot be opened: the disk is full\nfree some space/);
+          return true;
+        });
+        removeSecond();
+        const third = await startGateway(t, { config, data });
+        await sink.up();
+        await assertWhole(t, third, sink, [load]);
+        removeFirst();
+        const again = await flowsAgain(t, port, 'again');
+        await assertWhole(t, third, sink, [load, again]);
+      },
+      'ext4',
+    );
+  },
+);
