@@ -178,31 +178,39 @@ export class MailWorker implements ThreadBody {
     const attempted: [destination: string, rids: readonly number[]][] = [];
     const first = groups.keys().next().value ?? '';
     const stored = body instanceof Uint8Array ? body : { file: body.file, size: body.size };
-    // Where there is no memory for it, the first attempt reads the file.
-    const memory =
-      groups.size === 1 && this.#delivery.canTake(first, memoryOf(body)) ? memoryOf(body) : memoryOf(stored);
+    const single = groups.size === 1;
+    const whole = single && this.#delivery.canTake(first, memoryOf(body));
+    // Where there is no memory for a big body, the first attempt reads the file.
+    const direct = whole || (single && stored !== body && this.#delivery.canTake(first, memoryOf(stored)));
     const request: StoreRequest = { mid, received, envelope: JSON.stringify(envelope), body: stored };
     let complete: StoreRequest;
-    if (groups.size === 1 && this.#delivery.canTake(first, memory)) {
+    if (direct) {
       attempted.push([first, groups.get(first) ?? []]);
       complete = { ...request, direct: first };
     } else {
       const jobs = [...groups].map(([destination, rids]) => {
-        const attempt = this.#delivery.canTake(destination, memory);
+        const attempt = this.#delivery.canTake(destination, memoryOf(stored));
         if (attempt) attempted.push([destination, rids]);
         return { destination, rids, attempt, due: received };
       });
       complete = { ...request, jobs };
     }
-    const direct = complete.direct !== undefined;
-    const kept = memory === memoryOf(body) ? body : stored;
     this.#spool.store(complete, (error) => {
       if (error === null) this.#counts.accepted++;
       else this.#counts.refused++;
       done(error);
       if (error !== null) return;
       for (const [destination, rids] of attempted) {
-        this.#delivery.deliver({ mid, destination, envelope, rids, body: kept, received, attempt: 1, direct });
+        this.#delivery.deliver({
+          mid,
+          destination,
+          envelope,
+          rids,
+          body: whole ? body : stored,
+          received,
+          attempt: 1,
+          direct,
+        });
       }
     });
   }
