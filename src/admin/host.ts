@@ -1,11 +1,19 @@
 // How the administrator's commands see the rest of the program. Control implements it; shell, REST API and UI share it.
 import type { ConfigStore } from '../config/store.ts';
 import type { EventSink } from '../ledger/events.ts';
+import type { HistoryQueries } from '../ledger/protocol.ts';
 import type { QueueFilter, QueueRow, SpoolQueries } from '../spool/protocol.ts';
 
 /** `SpoolQueries` across a thread: every method returns a promise. */
 export type AdminQueue = {
   readonly [K in keyof SpoolQueries]: (...args: Parameters<SpoolQueries[K]>) => Promise<ReturnType<SpoolQueries[K]>>;
+};
+
+/** `HistoryQueries` across a thread: message tracking, reports, audit. */
+export type AdminHistory = {
+  readonly [K in keyof HistoryQueries]: (
+    ...args: Parameters<HistoryQueries[K]>
+  ) => Promise<ReturnType<HistoryQueries[K]>>;
 };
 
 export type QueueStatus = ReturnType<SpoolQueries['status']>;
@@ -92,6 +100,7 @@ export interface AdminHost {
   /** One line: `Postern 0.1.0 (Node.js 26.10.0, OpenSSL 3.5.8)`. */
   version(): string;
   readonly queue: AdminQueue;
+  readonly history: AdminHistory;
   /** Bounded by a deadline of its own; what a silent thread did not tell is 0. */
   status(): Promise<GatewayStatus>;
   /**

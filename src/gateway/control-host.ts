@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type {
+  AdminHistory,
   AdminHost,
   AdminQueue,
   CollectorStatus,
@@ -11,7 +12,8 @@ import type {
 } from '../admin/host.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';
-import { commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
+import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
+import type { HistoryQueries } from '../ledger/protocol.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
 import { versionLine } from '../version.ts';
 import { probeNewListeners } from './binding.ts';
@@ -34,6 +36,7 @@ export class ControlHost implements AdminHost {
   readonly log: EventSink;
   readonly logDirectory: string;
   readonly queue: AdminQueue;
+  readonly history: AdminHistory;
   readonly #pool: ThreadPool;
   readonly dataDirectory: string;
   readonly #started = Date.now();
@@ -46,6 +49,7 @@ export class ControlHost implements AdminHost {
     this.#pool = pool;
     this.dataDirectory = dataDirectory;
     this.queue = remoteQueue(pool);
+    this.history = remoteHistory(pool);
     this.#apply = {
       prepare: async (snapshot: Snapshot) => {
         await probeNewListeners(snapshot, store.current());
@@ -67,6 +71,7 @@ export class ControlHost implements AdminHost {
   async commit(user: string, comment: string, keep: boolean): Promise<CommitResult> {
     const committed = await this.config.commit(user, comment, this.#apply, { saveForRollback: keep });
     this.log.record(commitChanges, process.pid, user, comment);
+    this.log.record(auditOnly, user, 'administrator', '', 'shell', 'commit', comment);
     if (committed.problem !== null) this.log.record(systemWarning, committed.problem);
     return { time: new Date(committed.time), revision: committed.number };
   }
@@ -145,4 +150,19 @@ function remoteQueue(pool: ThreadPool): AdminQueue {
     hold: ask('hold'),
     release: ask('release'),
   } as AdminQueue;
+}
+
+function remoteHistory(pool: ThreadPool): AdminHistory {
+  const ask = (name: keyof HistoryQueries) =>
+    ((...args: readonly unknown[]) => pool.ledger.query(name, args)) as AdminHistory[typeof name];
+  return {
+    trackMessages: ask('trackMessages'),
+    trackMessage: ask('trackMessage'),
+    tlsConnections: ask('tlsConnections'),
+    failures: ask('failures'),
+    series: ask('series'),
+    overview: ask('overview'),
+    audit: ask('audit'),
+    forgetAddress: ask('forgetAddress'),
+  } as AdminHistory;
 }

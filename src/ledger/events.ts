@@ -1,4 +1,4 @@
-// The one vocabulary of things that happen: mail log, JSON log, syslog (and later tracking and metrics) are made from it.
+// The one vocabulary of things that happen: mail log, JSON log, syslog and the history are made from it.
 // A thread records an event as a code and plain values; the ledger thread makes the text. Forms: the reference's mail_logs.
 
 export type Level = 'Critical' | 'Warning' | 'Info' | 'Debug' | 'Trace';
@@ -9,7 +9,8 @@ export interface EventDefinition<V extends readonly Value[] = readonly Value[]> 
   readonly code: number;
   /** Stable name in the JSON log. */
   readonly name: string;
-  readonly log: 'mail' | 'system';
+  /** `none`: no line; the history alone takes it. */
+  readonly log: 'mail' | 'system' | 'none';
   readonly level: Level;
   /** Names of the values in the JSON log. `sender`, `recipient` and `subject` obey `privacy`. */
   readonly fields: readonly string[];
@@ -26,7 +27,7 @@ const table: EventDefinition[] = [];
 export const eventTable: readonly EventDefinition[] = table;
 
 function define<V extends readonly Value[]>(
-  log: 'mail' | 'system',
+  log: EventDefinition['log'],
   level: Level,
   name: string,
   fields: { readonly [K in keyof V]: string },
@@ -373,6 +374,18 @@ export const logonFailed = define<[user: string, address: string, connection: st
   (user, address, connection) =>
     `An authentication attempt by the user ${user} from ${address} failed using ${connection}.`,
 );
+/**
+ * Every change that somebody makes, and every logon, is recorded with one of the two below, which fill the audit trail. `audit`
+ * has a log line of its own; `auditOnly` stands beside an event that has one already (`logon`, `logonFailed`, `commitChanges`,
+ * `messageAdministered`). `role` and `address` may be empty; `face`: shell, API, UI; `action`: one word, such as `logon`, `logonFailed`,
+ * `commit`, `edit`, `user`, `token`; `detail`: what exactly, in words, without secrets.
+ */
+type Audit = [user: string, role: string, address: string, face: string, action: string, detail: string];
+const auditFields = ['user', 'role', 'address', 'face', 'action', 'detail'] as const;
+const auditText: (...values: Audit) => string = (user, role, address, face, action, detail) =>
+  `User ${user}${role === '' ? '' : ` (${role})`}${address === '' ? '' : ` from ${address}`} by ${face}: ${action}: ${detail}`;
+export const audit = define<Audit>('system', 'Info', 'system.audit', auditFields, auditText);
+export const auditOnly = define<Audit>('none', 'Info', 'system.auditOnly', auditFields, auditText);
 export const systemNotice = define<[text: string]>('system', 'Info', 'system.notice', ['text'], (text) => text);
 export const systemWarning = define<[text: string]>('system', 'Warning', 'system.warning', ['text'], (text) => text);
 export const systemCritical = define<[text: string]>('system', 'Critical', 'system.critical', ['text'], (text) => text);

@@ -19,6 +19,7 @@ export type LineListener = (log: 'mail' | 'system', level: Level, time: number, 
 
 interface Entry {
   readonly event: EventDefinition;
+  readonly log: 'mail' | 'system';
   readonly count: number;
   /** `Info: ` */
   readonly label: string;
@@ -44,6 +45,7 @@ export class LineFormatter {
     this.#json = json;
     this.#entries = eventTable.map((event) => ({
       event,
+      log: event.log === 'system' ? 'system' : 'mail',
       count: event.fields.length,
       label: `${event.level}: `,
       head: `","level":"${event.level}","event":"${event.name}"`,
@@ -84,7 +86,7 @@ export class LineFormatter {
       const first = at + 1;
       at = first + entry.count;
       if (!entry.logged) continue;
-      const { event } = entry;
+      const { event, log } = entry;
       let values = batch;
       let offset = first;
       const plain = !this.#redact && arePlain(batch, first, at);
@@ -94,8 +96,8 @@ export class LineFormatter {
         offset = 0;
       }
       const text = entry.label + textOf(event, plain ? values : values.map(textValue), offset);
-      listener?.(event.log, event.level, time, text);
-      if (event.log === 'system') {
+      listener?.(log, event.level, time, text);
+      if (log === 'system') {
         out.system += `${stamp + text}\n`;
         out.systemLines++;
         continue;

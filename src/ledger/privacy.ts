@@ -19,7 +19,7 @@ const shortestLocalPart = 3;
 
 /** Whether the event is logged at all. */
 export function isLogged(event: EventDefinition, settings: PrivacySettings): boolean {
-  return settings.logSubjects || !event.fields.includes('subject');
+  return event.log !== 'none' && (settings.logSubjects || !event.fields.includes('subject'));
 }
 
 /**

@@ -47,6 +47,11 @@ export class TestHost implements AdminHost {
     this.statusNow = exampleStatus();
   }
 
+  /** The commands of the shell do not ask for it. */
+  get history(): never {
+    throw new Error('this host keeps no history');
+  }
+
   static async open(options: TestHostOptions = {}): Promise<TestHost> {
     const directory = mkdtempSync(join(tmpdir(), 'postern-shell-'));
     const demo = { name: 'demo', pairs: [] };

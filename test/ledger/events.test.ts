@@ -130,6 +130,12 @@ const forms: readonly (readonly [unknown, readonly Value[], string])[] = [
     ['admin', '192.0.2.7', 'an HTTPS connection'],
     'An authentication attempt by the user admin from 192.0.2.7 failed using an HTTPS connection.',
   ],
+  [
+    events.audit,
+    ['admin', 'administrator', '192.0.2.7', 'API', 'token', 'made "monitoring", read only, until 2026-12-31'],
+    'User admin (administrator) from 192.0.2.7 by API: token: made "monitoring", read only, until 2026-12-31',
+  ],
+  [events.audit, ['admin', '', '', 'shell', 'edit', 'tls.inbound'], 'User admin by shell: edit: tls.inbound'],
 ];
 
 describe('forms of the reference', () => {
@@ -142,6 +148,12 @@ describe('forms of the reference', () => {
       assert.equal(text.slice(25), `${definition.level}: ${expected}\n`);
     });
   }
+});
+
+test('what the history alone takes makes no line anywhere', () => {
+  const event = events.auditOnly as unknown as EventDefinition;
+  const { whole, text, json, heard } = formatOne(event, ['admin', 'administrator', '', 'shell', 'commit', 'x']);
+  assert.deepEqual([whole, text, json, heard], [true, '', '', []]);
 });
 
 test('codes are the positions in the table, names are unique, and fields are as many as the text takes', () => {
