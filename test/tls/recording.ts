@@ -1,4 +1,6 @@
 // What went over the wire in a handshake of real programs: the client's first flight and the server's answer to it.
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { peekHello } from '../../src/tls/peek.ts';
 import { proxy } from './peers.ts';
 
 export interface Recording {
@@ -44,5 +46,59 @@ export class Recorder {
 
   close(): Promise<void> {
     return this.#close();
+  }
+}
+
+/** The first flights that reach a port; each connection is closed as soon as its hello is complete. */
+export class HelloCatcher {
+  readonly #server: Server;
+  readonly #caught: Buffer[] = [];
+  #onCaught: () => void = () => {};
+
+  constructor() {
+    this.#server = createServer((socket) => {
+      let flight = Buffer.alloc(0);
+      socket.on('error', () => {});
+      socket.on('data', (chunk: Buffer) => {
+        flight = Buffer.concat([flight, chunk]);
+        if (peekHello(flight).status !== 'complete') return;
+        this.#caught.push(flight);
+        socket.destroy();
+        this.#onCaught();
+      });
+    });
+  }
+
+  listen(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#server.listen(0, '127.0.0.1', () => resolve((this.#server.address() as AddressInfo).port));
+    });
+  }
+
+  /** The next `count`, or as many as there are after `timeout` ms. */
+  wait(count: number, timeout: number): Promise<readonly Buffer[]> {
+    return new Promise((resolve) => {
+      const settle = () => {
+        clearTimeout(timer);
+        this.#onCaught = () => {};
+        resolve(this.take());
+      };
+      const timer = setTimeout(settle, timeout);
+      this.#onCaught = () => {
+        if (this.#caught.length >= count) settle();
+      };
+      this.#onCaught();
+    });
+  }
+
+  /** All since the last time. */
+  take(): readonly Buffer[] {
+    return this.#caught.splice(0);
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+    });
   }
 }
