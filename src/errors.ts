@@ -14,7 +14,26 @@ export type ErrorCode =
   | 'timeout'
   | 'protocol'
   | 'tls'
-  | 'shutting-down';
+  | 'shutting-down'
+  // Of the web service and its API.
+  | 'bad-request'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'csrf'
+  | 'precondition-failed'
+  | 'nothing-pending'
+  | 'rate-limited'
+  | 'lock-out'
+  | 'too-large'
+  | 'unsupported-media-type'
+  | 'method-not-allowed';
+
+/** One value that is wrong, by its JSON pointer (RFC 6901) in the document that was given. */
+export interface FieldIssue {
+  readonly pointer: string;
+  readonly detail: string;
+  readonly remedy?: string;
+}
 
 export interface PosternErrorOptions {
   /** True where the same request may succeed later. */
@@ -23,6 +42,8 @@ export interface PosternErrorOptions {
   readonly cause?: unknown;
   /** What would be right: one sentence for the administrator. */
   readonly remedy?: string;
+  /** What is wrong value by value, where that is known. */
+  readonly issues?: readonly FieldIssue[];
 }
 
 /** The one error class: a code, a public text, and the private cause apart from it. */
@@ -30,6 +51,7 @@ export class PosternError extends Error {
   readonly code: ErrorCode;
   readonly temporary: boolean;
   readonly remedy: string | undefined;
+  readonly issues: readonly FieldIssue[];
 
   constructor(code: ErrorCode, message: string, options: PosternErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -37,6 +59,7 @@ export class PosternError extends Error {
     this.code = code;
     this.temporary = options.temporary ?? false;
     this.remedy = options.remedy;
+    this.issues = options.issues ?? [];
   }
 }
 

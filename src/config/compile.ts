@@ -154,7 +154,7 @@ function withoutJitter({ jitter: _, ...texts }: GatewayConfig['retry']): Omit<Ga
 function sure<T>(parsed: Parsed<T>): T {
   if (parsed.ok) return parsed.value;
   throw configurationError(
-    [{ line: null, column: null, key: '', reason: parsed.reason, remedy: parsed.remedy }],
+    [{ line: null, column: null, key: '', pointer: '', reason: parsed.reason, remedy: parsed.remedy }],
     'the configuration',
   );
 }

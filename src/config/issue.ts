@@ -16,6 +16,8 @@ export interface LocatedIssue {
   readonly column: number | null;
   /** `tls.inbound.versions`, `listeners[mx].port`; empty: the document as a whole. */
   readonly key: string;
+  /** The same as a JSON pointer: `/tls/inbound/versions`, `/listeners/0/port`. */
+  readonly pointer: string;
   readonly reason: string;
   readonly remedy: string;
 }
@@ -33,11 +35,17 @@ export function locateIssues(issues: readonly ConfigIssue[], value: unknown, loc
       line: position?.line ?? null,
       column: position?.column ?? null,
       key: formatPath(issue.path, value),
+      pointer: jsonPointer(issue.path),
       reason: issue.reason,
       remedy: issue.remedy,
     };
   });
   return located.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+}
+
+/** RFC 6901. */
+export function jsonPointer(path: Path): string {
+  return path.map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
 /** `gateway.yaml:12:5: tls.inbound.versions: reason`. */
@@ -57,6 +65,11 @@ export function configurationError(issues: readonly LocatedIssue[], source: stri
   if (issues.length > shown) lines.push(`and ${issues.length - shown} more`);
   return new PosternError('bad-configuration', [formatIssue(first, source), ...lines].join('\n'), {
     remedy: first.remedy,
+    issues: issues.slice(0, shown).map((issue) => ({
+      pointer: issue.pointer,
+      detail: formatIssue(issue, source),
+      remedy: issue.remedy,
+    })),
   });
 }
 

@@ -14,7 +14,15 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { messageOf } from '../errors.ts';
-import { type ConfigIssue, configurationError, type Locate, type LocatedIssue, locateIssues, quote } from './issue.ts';
+import {
+  type ConfigIssue,
+  configurationError,
+  jsonPointer,
+  type Locate,
+  type LocatedIssue,
+  locateIssues,
+  quote,
+} from './issue.ts';
 import { formatPath, type Path, rootNode, type SchemaNode } from './node.ts';
 import type { GatewayConfig } from './schema.ts';
 import { type Validation, validateDocument } from './validate.ts';
@@ -64,7 +72,7 @@ export function parseYaml(text: string): ParsedYaml {
   if (large !== null) {
     return {
       ok: false,
-      issues: [{ line: 1, column: 1, key: '', reason: large, remedy: 'move long lists into files' }],
+      issues: [{ line: 1, column: 1, key: '', pointer: '', reason: large, remedy: 'move long lists into files' }],
     };
   }
   const counter = new LineCounter();
@@ -78,7 +86,7 @@ export function parseYaml(text: string): ParsedYaml {
     document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false, version: '1.2' });
   } catch (error) {
     const reason = `this is not YAML: ${messageOf(error)}`;
-    return { ok: false, issues: [{ line: 1, column: 1, key: '', reason, remedy: 'check its brackets' }] };
+    return { ok: false, issues: [{ line: 1, column: 1, key: '', pointer: '', reason, remedy: 'check its brackets' }] };
   }
   const problems = [...document.errors, ...document.warnings].slice(0, mostErrors);
   if (problems.length > 0) {
@@ -89,7 +97,13 @@ export function parseYaml(text: string): ParsedYaml {
       const at = problem.pos[0] - (open ? 1 : 0);
       const inner = problem.code === 'MULTIPLE_DOCS' ? [] : pathAt(document.contents, at);
       const path = open ? openedAt(document, inner, problem.message) : inner;
-      return { ...place(open ? offsetOf(document.contents, path, false) : at), key: formatPath(path), reason, remedy };
+      return {
+        ...place(open ? offsetOf(document.contents, path, false) : at),
+        key: formatPath(path),
+        pointer: jsonPointer(path),
+        reason,
+        remedy,
+      };
     });
     return { ok: false, issues };
   }

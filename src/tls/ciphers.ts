@@ -71,6 +71,30 @@ export function cipherWarnings(normalized: string, versions: readonly TlsVersion
     );
 }
 
+/** A word that cannot be used, and where it begins in the string. */
+export interface BadWord {
+  readonly token: string;
+  readonly start: number;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
+/** Every word of a string that `checkCiphers` would refuse, at most `most`, and the string without them. */
+export function badWords(input: string, most = 100): { readonly bad: readonly BadWord[]; readonly rest: string } {
+  const bad: BadWord[] = [];
+  const rest: string[] = [];
+  for (const { 0: token, index: start } of input.matchAll(/[^\s:,;]+/g)) {
+    try {
+      checkWord(token);
+      rest.push(token);
+    } catch (error) {
+      if (!(error instanceof PosternError)) throw error;
+      if (bad.length < most) bad.push({ token, start, detail: error.message, remedy: error.remedy ?? '' });
+    }
+  }
+  return { bad, rest: rest.join(':') };
+}
+
 function checkWord(part: string): void {
   if (part.startsWith('@')) {
     if (part === '@STRENGTH') return;

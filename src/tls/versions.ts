@@ -15,6 +15,18 @@ export interface Box {
   readonly selected: boolean;
   readonly active: boolean;
   readonly action: 'add' | 'remove' | null;
+  /** Null for an active box. */
+  readonly reason: GreyReason | null;
+}
+
+/** Why a box is grey. */
+export interface GreyReason {
+  /** `last`: one version must stay; `inside`: both neighbours are selected; `apart`: `versions` lie between it and the run. */
+  readonly code: 'last' | 'inside' | 'apart';
+  /** The versions that the sentence speaks of, ascending. */
+  readonly versions: readonly TlsVersion[];
+  /** A sentence for a person. */
+  readonly text: string;
 }
 
 const wireNumbers: Readonly<Record<TlsVersion, number>> = {
@@ -160,8 +172,24 @@ export function boxes(selection: readonly TlsVersion[]): readonly Box[] {
     let action: Box['action'] = null;
     if (selected && high > low && (index === low || index === high)) action = 'remove';
     if (!selected && (index === low - 1 || index === high + 1)) action = 'add';
-    return { version, selected, active: action !== null, action };
+    const reason = action === null ? greyReason(index, low, high) : null;
+    return { version, selected, active: action !== null, action, reason };
   });
+}
+
+function greyReason(index: number, low: number, high: number): GreyReason {
+  const name = displayName(tlsVersions[index] ?? 'TLSv1.0');
+  if (index === low && index === high) {
+    return { code: 'last', versions: [], text: `${name} is the only version selected; at least one must be.` };
+  }
+  if (index > low && index < high) {
+    const versions = tlsVersions.slice(index - 1, index + 2).filter((_, at) => at !== 1);
+    const names = versions.map(displayName).join(' and ');
+    return { code: 'inside', versions, text: `${name} bridges ${names}: without it they could not be on together.` };
+  }
+  const versions = index < low ? tlsVersions.slice(index + 1, low) : tlsVersions.slice(high + 1, index);
+  const names = versions.map(displayName).join(' and ');
+  return { code: 'apart', versions, text: `Select ${names} first: the versions must be one unbroken run.` };
 }
 
 export type NodeVersionName = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';

@@ -175,6 +175,25 @@ describe('the boxes', () => {
     }
   });
 
+  test('a grey box says why, and names the versions that it speaks of', () => {
+    const table: readonly (readonly [string, string, string, string, RegExp])[] = [
+      ['2 3', '0', 'apart', '1', /^Select TLS v1\.1 first: /],
+      ['3', '0', 'apart', '1 2', /^Select TLS v1\.1 and TLS v1\.2 first: /],
+      ['0', '3', 'apart', '1 2', /^Select TLS v1\.1 and TLS v1\.2 first: /],
+      ['1 2 3', '2', 'inside', '1 3', /^TLS v1\.2 bridges TLS v1\.1 and TLS v1\.3: /],
+      ['3', '3', 'last', '', /^TLS v1\.3 is the only version selected/],
+    ];
+    for (const [selected, which, code, versions, text] of table) {
+      const box = boxes(pick(selected)).find(({ version }) => version === pick(which)[0]);
+      assert.equal(box?.reason?.code, code);
+      assert.deepEqual(box?.reason?.versions, pick(versions));
+      assert.match(box?.reason?.text ?? '', text);
+    }
+    for (const selection of legalSelections) {
+      for (const box of boxes(selection)) assert.equal(box.reason === null, box.active);
+    }
+  });
+
   test('every legal selection is reached from every other', () => {
     const reached = new Set<string>();
     const walk = (selection: readonly TlsVersion[]): void => {

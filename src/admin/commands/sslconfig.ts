@@ -3,6 +3,7 @@ import type { GatewayConfig } from '../../config/schema.ts';
 import { PosternError } from '../../errors.ts';
 import { checkCiphers, cipherLines, cipherWarnings } from '../../tls/ciphers.ts';
 import {
+  checkSelection,
   menu,
   menuDefault,
   methodToken,
@@ -16,7 +17,7 @@ import { accepted, askValue, askYesNo, type Checked, errorText, operationMenu, r
 
 export type TlsService = 'gui' | 'inbound' | 'outbound';
 
-const services: readonly { readonly key: TlsService; readonly title: string; readonly asked: string }[] = [
+export const services: readonly { readonly key: TlsService; readonly title: string; readonly asked: string }[] = [
   { key: 'gui', title: 'GUI HTTPS', asked: 'GUI HTTPS' },
   { key: 'inbound', title: 'Inbound SMTP', asked: 'inbound SMTP' },
   { key: 'outbound', title: 'Outbound SMTP', asked: 'outbound SMTP' },
@@ -43,6 +44,33 @@ export function withService(
   const kept = config.tls[service].ciphers;
   const ciphers = settings.ciphers === kept ? kept : checked;
   return { ...config, tls: { ...config.tls, [service]: { versions: [...settings.versions], ciphers } } };
+}
+
+/** As `withService`, for versions that nobody has checked yet: throws `bad-configuration` where they are no unbroken run. */
+export function withCheckedService(
+  config: GatewayConfig,
+  service: TlsService,
+  settings: { readonly versions: readonly string[]; readonly ciphers: string },
+): GatewayConfig {
+  const selection = checkSelection(settings.versions);
+  if (!selection.ok) {
+    throw new PosternError('bad-configuration', selection.message, {
+      remedy: 'Choose versions that follow one another, such as TLSv1.2 and TLSv1.3.',
+      issues: [{ pointer: '/versions', detail: selection.message }],
+    });
+  }
+  try {
+    return withService(config, service, { versions: selection.versions, ciphers: settings.ciphers });
+  } catch (error) {
+    if (!(error instanceof PosternError) || error.code !== 'bad-ciphers') throw error;
+    const { message, remedy } = error;
+    const issue = { pointer: '/ciphers', detail: message, ...(remedy === undefined ? {} : { remedy }) };
+    throw new PosternError(error.code, message, {
+      cause: error,
+      issues: [issue],
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
 }
 
 type OtherClients = GatewayConfig['tls']['otherClients'];

@@ -51,7 +51,13 @@ export function statusText(status: GatewayStatus, now: number): string {
   return lines.join('\n');
 }
 
-function systemStatus({ queue, threads, revision }: GatewayStatus): string {
+function systemStatus(status: GatewayStatus): string {
+  const problems = systemProblems(status);
+  return problems.length === 0 ? 'Online' : `Online, but ${problems.join('; ')}`;
+}
+
+/** What is not as it should be. */
+export function systemProblems({ queue, threads, revision }: GatewayStatus): readonly string[] {
   const problems: string[] = [];
   if (queue.full) problems.push('new mail is refused: the disk is full (452)');
   for (const thread of threads) {
@@ -59,7 +65,7 @@ function systemStatus({ queue, threads, revision }: GatewayStatus): string {
     if (thread.state !== 'running') problems.push(`${name} is ${thread.state}`);
     else if (thread.revision !== revision) problems.push(`${name} runs under revision ${thread.revision}`);
   }
-  return problems.length === 0 ? 'Online' : `Online, but ${problems.join('; ')}`;
+  return problems;
 }
 
 function collectorLine(collector: GatewayStatus['collectors'][number]): string {

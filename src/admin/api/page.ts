@@ -1,0 +1,16 @@
+// Cursors of lists: opaque to the client, checked like anything else that comes from outside.
+import { PosternError } from '../../errors.ts';
+
+/** A cursor that is a number (a MID, a revision). */
+export function numberCursor(cursor: string): number {
+  const number = Number(cursor);
+  if (/^[0-9]{1,16}$/.test(cursor) && Number.isSafeInteger(number)) return number;
+  throw badCursor();
+}
+
+function badCursor(): PosternError {
+  return new PosternError('bad-request', 'the cursor is not one of this list', {
+    remedy: 'Begin again without a cursor, or use `next` of the page before as it is.',
+    issues: [{ pointer: '/query/cursor', detail: 'is not a cursor of this list' }],
+  });
+}

@@ -1,0 +1,59 @@
+// /status, /version.
+import { version as programVersion } from '../../../version.ts';
+import { systemProblems } from '../../commands/status.ts';
+import type { GatewayStatus } from '../../host.ts';
+import { route } from '../route.ts';
+import { type Status, statusSchema, versionSchema } from '../schemas/status.ts';
+
+const read = { tag: 'status', access: 'read' } as const;
+
+function describe(status: GatewayStatus, now: number): Status {
+  const { queue, threads, collectors, started, ...rest } = status;
+  const problems = [...systemProblems(status)];
+  return {
+    time: new Date(now).toISOString(),
+    started: new Date(started).toISOString(),
+    uptime: Math.max(0, now - started),
+    state: problems.length === 0 ? 'online' : 'impaired',
+    problems,
+    ...rest,
+    threads: [...threads],
+    queue: {
+      messages: queue.messages,
+      jobs: queue.jobs,
+      held: queue.held,
+      full: queue.full,
+      oldest: queue.oldest === null ? null : new Date(queue.oldest).toISOString(),
+    },
+    collectors: [...collectors],
+  };
+}
+
+export const statusRoutes = [
+  route({
+    ...read,
+    method: 'GET',
+    path: '/status',
+    summary: 'Counters, connections, queue, disk, threads',
+    response: statusSchema,
+    handler: async ({ host }) => ({ body: describe(await host.status(), Date.now()) }),
+  }),
+  route({
+    ...read,
+    method: 'GET',
+    path: '/version',
+    summary: 'What is running',
+    response: versionSchema,
+    handler: ({ host }) => ({
+      body: {
+        name: 'Postern',
+        version: programVersion,
+        node: process.versions.node,
+        openssl: process.versions.openssl,
+        hostname: host.hostname(),
+        schema: host.config.committed().config.schema,
+        revision: host.config.committed().number,
+      },
+    }),
+  }),
+];

@@ -1,0 +1,90 @@
+// What the gateway is doing, and what it is.
+import Type, { type Static } from 'typebox';
+import { count, flag, list, nullable, object, revisionNumber, text, time, words } from './form.ts';
+
+export const statusSchema = object(
+  {
+    time: time('Of this answer.'),
+    started: time('Start of the program.'),
+    uptime: count('ms since then.'),
+    state: words(['online', 'impaired'], '`impaired`: `problems` says why.'),
+    problems: list(text('A sentence.'), 'What is not as it should be.'),
+    revision: revisionNumber('The configuration in force.'),
+    threads: list(
+      object(
+        {
+          role: words(['mail', 'spool', 'ledger'], 'What it does.'),
+          index: count('Its number among those of its role.'),
+          revision: Type.Integer({ minimum: 0, description: 'The configuration that it runs under.' }),
+          state: words(['running', 'starting', 'silent'], 'How it is.'),
+        },
+        'A thread.',
+      ),
+      'Threads of the program.',
+    ),
+    connections: object(
+      {
+        incoming: count('Open now.'),
+        outgoing: count('Open now.'),
+        incomingTotal: count('Since the start.'),
+        outgoingTotal: count('Since the start.'),
+      },
+      'SMTP connections.',
+    ),
+    counters: object(
+      {
+        accepted: count('Messages taken.'),
+        refused: count('Messages refused for want of room.'),
+        delivered: count('Recipients delivered.'),
+        deferred: count('Attempts deferred.'),
+        bounced: count('Recipients bounced.'),
+      },
+      'Since the start.',
+    ),
+    queue: object(
+      {
+        messages: count('Messages.'),
+        jobs: count('Messages, counted once for each destination.'),
+        held: count('Of these, on hold.'),
+        full: flag('New mail is refused (452): the disk is full.'),
+        oldest: nullable(time('When the oldest message was taken; null: there is none.')),
+      },
+      'The queue.',
+    ),
+    disk: object({ free: count('Bytes.'), total: count('Bytes.') }, 'The file system of the data directory.'),
+    cpu: Type.Number({ minimum: 0, description: 'Seconds of CPU time since the start.' }),
+    memory: count('Resident bytes.'),
+    collectors: list(
+      object(
+        {
+          name: text('Its name.'),
+          host: text('Its host.'),
+          port: Type.Integer({ description: 'Its port.' }),
+          protocol: words(['udp', 'tcp', 'tls'], 'How lines are sent.'),
+          connected: flag('It is there.'),
+          buffered: count('Bytes that wait on disk.'),
+          dropped: count('Lines given up since the start.'),
+          reason: text('Why it is away; empty: it is not.'),
+        },
+        'A syslog collector.',
+      ),
+      'Syslog collectors.',
+    ),
+  },
+  'The gateway at one moment.',
+);
+export type Status = Static<typeof statusSchema>;
+
+export const versionSchema = object(
+  {
+    name: text('`Postern`'),
+    version: text('Of the gateway.'),
+    node: text('Of Node.js.'),
+    openssl: text('Of OpenSSL.'),
+    hostname: text('Name of the gateway.'),
+    schema: Type.Integer({ description: 'Version of the format of the configuration.' }),
+    revision: revisionNumber('The configuration in force.'),
+  },
+  'What is running.',
+);
+export type Version = Static<typeof versionSchema>;
