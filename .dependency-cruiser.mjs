@@ -54,6 +54,25 @@ export default {
         dependencyTypesNot: ['type-only'],
       },
     },
+    {
+      name: 'web-knows-the-api',
+      comment:
+        'The web interface runs in browsers: it takes the types of the API, and the rule of the boxes, which is pure.',
+      severity: 'error',
+      from: { path: '^web/' },
+      to: {
+        path: '^(src|test|bench)/',
+        pathNot: '^src/tls/versions\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'web-types-from-schemas',
+      severity: 'error',
+      from: { path: '^web/' },
+      to: { path: '^src/', pathNot: '^src/(admin/api/schemas/|tls/versions\\.ts$)' },
+    },
+    { name: 'no-web-in-src', severity: 'error', from: { path: '^src/' }, to: { path: '^web/' } },
     { name: 'no-test-in-src', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|bench)/' } },
     {
       name: 'declared-dependencies',
@@ -74,7 +93,7 @@ export default {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
-      extensions: ['.ts', '.mjs', '.js'],
+      extensions: ['.ts', '.tsx', '.mjs', '.js', '.css'],
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],
     },

@@ -1,0 +1,44 @@
+// Every page: where it is, what it is called, and the file that draws it (loaded when it is first needed).
+import { type ComponentType, lazy } from 'react';
+import type { Role } from '../api/session.ts';
+import type { PlainKey } from '../i18n/language.tsx';
+
+export const sections = ['monitor', 'policies', 'network', 'system'] as const;
+export type Section = (typeof sections)[number];
+
+export interface Route {
+  readonly path: string;
+  readonly title: PlainKey;
+  /** Where it stands in the navigation; null: it is reached from another page. */
+  readonly section: Section | null;
+  /** Who is offered it in the navigation; without: everybody. */
+  readonly roles?: readonly Role[];
+  readonly page: ComponentType;
+}
+
+/** A page by the file that exports it and its name there. */
+function page<Name extends string>(load: () => Promise<Readonly<Record<Name, ComponentType>>>, name: Name) {
+  return lazy(async () => ({ default: (await load())[name] }));
+}
+
+/** In the order of the navigation. */
+export const routes: readonly Route[] = [
+  {
+    path: '/system/tokens',
+    title: 'tokens.title',
+    section: 'system',
+    page: page(() => import('../pages/system/tokens.tsx'), 'Tokens'),
+  },
+  {
+    path: '/system/audit',
+    title: 'audit.title',
+    section: 'system',
+    page: page(() => import('../pages/system/audit.tsx'), 'AuditTrail'),
+  },
+  {
+    path: '/system/version',
+    title: 'version.title',
+    section: 'system',
+    page: page(() => import('../pages/system/version.tsx'), 'VersionAndHealth'),
+  },
+];

@@ -1,0 +1,8 @@
+// The English texts; the German ones have the same keys (enforced by their types and by test/web/texts.test.ts).
+import { access } from './access.ts';
+import { frame } from './frame.ts';
+import { session } from './session.ts';
+import { system } from './system.ts';
+
+export const en = { ...frame, ...session, ...access, ...system } as const;
+export type English = typeof en;
