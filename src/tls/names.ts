@@ -73,6 +73,43 @@ const signatureNames: Readonly<Record<number, string>> = {
   2310: 'mldsa87',
 };
 
+// RFC 8446 6 and the TLS alert registry; words as OpenSSL has them.
+const alertNames: Readonly<Record<number, string>> = {
+  0: 'close notify',
+  10: 'unexpected message',
+  20: 'bad record mac',
+  21: 'decryption failed',
+  22: 'record overflow',
+  30: 'decompression failure',
+  40: 'handshake failure',
+  41: 'no certificate',
+  42: 'bad certificate',
+  43: 'unsupported certificate',
+  44: 'certificate revoked',
+  45: 'certificate expired',
+  46: 'certificate unknown',
+  47: 'illegal parameter',
+  48: 'unknown ca',
+  49: 'access denied',
+  50: 'decode error',
+  51: 'decrypt error',
+  60: 'export restriction',
+  70: 'protocol version',
+  71: 'insufficient security',
+  80: 'internal error',
+  86: 'inappropriate fallback',
+  90: 'user canceled',
+  100: 'no renegotiation',
+  109: 'missing extension',
+  110: 'unsupported extension',
+  112: 'unrecognized name',
+  113: 'bad certificate status response',
+  115: 'unknown psk identity',
+  116: 'certificate required',
+  120: 'no application protocol',
+  121: 'ech required',
+};
+
 /** `x25519`; `0x1234` for a number nobody knows. */
 export function groupName(number: number): string {
   return groupNames[number] ?? hex(number);
@@ -81,6 +118,11 @@ export function groupName(number: number): string {
 /** `rsa_pkcs1_sha256` (RFC 8446 4.2.3). */
 export function signatureName(number: number): string {
   return signatureNames[number] ?? hex(number);
+}
+
+/** `handshake failure`; the number where nobody knows it. */
+export function alertName(number: number): string {
+  return alertNames[number] ?? `alert ${number}`;
 }
 
 function hex(number: number): string {

@@ -1,7 +1,6 @@
 // What went over the wire in a handshake of real programs: the client's first flight and the server's answer to it.
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { peekHello } from '../../src/tls/peek.ts';
-import { proxy } from './peers.ts';
 
 export interface Recording {
   /** What the client had sent when the server first answered. */
@@ -12,40 +11,102 @@ export interface Recording {
   readonly rest: Buffer;
 }
 
-/** Recordings of all connections to `port` that go through it, in their order. */
-export class Recorder {
-  readonly #taken: { flight: Buffer[]; answer: Buffer[]; rest: Buffer[] }[] = [];
-  #close: () => Promise<void> = async () => {};
-  #port = 0;
+interface Connection {
+  readonly flight: Buffer[];
+  readonly answer: Buffer[];
+  readonly rest: Buffer[];
+}
 
-  async start(port: number): Promise<void> {
-    const relay = await proxy(port, (chunk, direction, index) => {
-      if (direction === 'to-server' && index === 0) this.#taken.push({ flight: [], answer: [], rest: [] });
-      const current = this.#taken.at(-1);
-      if (current === undefined) return chunk;
-      if (direction === 'to-client') {
-        if (current.rest.length === 0) current.answer.push(chunk);
-      } else if (current.answer.length === 0) current.flight.push(chunk);
-      else current.rest.push(chunk);
-      return chunk;
+/** A relay to a port that records what passes, one connection after the other. */
+export class Recorder {
+  readonly #relay = createServer((client) => this.#accept(client));
+  readonly #open = new Set<Socket>();
+  #taken: Connection[] = [];
+  #target = 0;
+  #port = 0;
+  #onClose: () => void = () => {};
+  #onEmpty: () => void = () => {};
+
+  /** Relays to `port`, from `this.port`. */
+  start(port: number): Promise<void> {
+    this.#target = port;
+    return new Promise((resolve) => {
+      this.#relay.listen(0, '127.0.0.1', () => {
+        this.#port = (this.#relay.address() as AddressInfo).port;
+        resolve();
+      });
     });
-    this.#port = relay.port;
-    this.#close = relay.close;
   }
 
   get port(): number {
     return this.#port;
   }
 
-  /** The last connection's, and forgets it. */
-  take(): Recording {
-    const last = this.#taken.pop();
+  /**
+   * The last connection's, when everything has passed, and forgets it. Call it when the client has gone. All empty: the client
+   * never said anything.
+   */
+  async take(): Promise<Recording> {
+    await this.#everythingAccepted();
+    while (this.#open.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onClose = resolve;
+      });
+    }
+    const last = this.#taken.at(-1);
+    this.#taken = [];
     const join = (chunks: readonly Buffer[] | undefined) => Buffer.concat([...(chunks ?? [])]);
     return { flight: join(last?.flight), answer: join(last?.answer), rest: join(last?.rest) };
   }
 
   close(): Promise<void> {
-    return this.#close();
+    for (const socket of this.#open) socket.destroy();
+    return new Promise((resolve) => {
+      this.#relay.close(() => resolve());
+    });
+  }
+
+  /** Connections are accepted in their order: when one of our own is through, so are those before it. */
+  #everythingAccepted(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      connect(this.#port, '127.0.0.1', function (this: Socket) {
+        this.end();
+      });
+    });
+  }
+
+  #accept(client: Socket): void {
+    const current: Connection = { flight: [], answer: [], rest: [] };
+    let server: Socket | null = null;
+    this.#watch(client);
+    client.on('data', (chunk: Buffer) => {
+      if (server === null) {
+        this.#taken.push(current);
+        server = connect(this.#target, '127.0.0.1');
+        this.#watch(server);
+        server.on('data', (answer: Buffer) => {
+          if (current.rest.length === 0) current.answer.push(answer);
+          client.write(answer);
+        });
+        server.on('close', () => client.destroySoon());
+      }
+      (current.answer.length === 0 ? current.flight : current.rest).push(chunk);
+      server.write(chunk);
+    });
+    client.on('close', () => {
+      if (server === null) this.#onEmpty();
+      else server.destroySoon();
+    });
+  }
+
+  #watch(socket: Socket): void {
+    this.#open.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#open.delete(socket);
+      this.#onClose();
+    });
   }
 }
 

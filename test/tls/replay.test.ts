@@ -45,7 +45,7 @@ async function shake(tls: ServerTls, args: readonly string[]) {
   current = tls;
   await opensslClient(recorder.port, args);
   await server.next();
-  return recorder.take();
+  return await recorder.take();
 }
 
 function told(verdict: Verdict): string {
