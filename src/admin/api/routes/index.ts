@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts';
 import { configurationRoutes } from './configuration.ts';
 import { statusRoutes } from './status.ts';
+import { tableRoutes } from './tables.ts';
 import { tlsRoutes } from './tls.ts';
 
-export const routes: readonly Route[] = [...configurationRoutes, ...tlsRoutes, ...statusRoutes];
+export const routes: readonly Route[] = [...configurationRoutes, ...tableRoutes, ...tlsRoutes, ...statusRoutes];
