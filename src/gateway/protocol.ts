@@ -1,6 +1,7 @@
 // What control and the threads say to each other. Every thread (mail worker, spool, ledger) speaks it on its parentPort.
 import type { MessagePort } from 'node:worker_threads';
 import type { Snapshot } from '../config/snapshot.ts';
+import type { ErrorCode } from '../errors.ts';
 
 /** workerData of every thread. */
 export interface ThreadData {
@@ -32,11 +33,18 @@ export type ControlMessage =
   /** Finish within `deadline` ms. */
   | { readonly type: 'stop'; readonly deadline: number };
 
+/** Why a thread did not do what it was asked. Without a code: an error that nobody foresaw. */
+export interface Refusal {
+  readonly error: string;
+  readonly code?: ErrorCode;
+  readonly remedy?: string;
+}
+
 export type ThreadMessage =
   | { readonly type: 'ready' }
-  | { readonly type: 'prepared'; readonly revision: number; readonly error?: string; readonly remedy?: string }
+  | ({ readonly type: 'prepared'; readonly revision: number } & Partial<Refusal>)
   | { readonly type: 'activated'; readonly revision: number }
-  | { readonly type: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: string }
+  | ({ readonly type: 'answer'; readonly id: number; readonly result?: unknown } & Partial<Refusal>)
   | { readonly type: 'stopped' }
   /** Something control must act on: the thread cannot go on. */
   | { readonly type: 'failed'; readonly error: string; readonly remedy?: string };

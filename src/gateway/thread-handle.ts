@@ -156,8 +156,10 @@ export class ThreadHandle {
     this.#waiting.delete(key);
     clearTimeout(waiting.timer);
     if ('error' in message && message.error !== undefined) {
-      const remedy = 'remedy' in message ? message.remedy : undefined;
-      waiting.reject(new PosternError('bad-configuration', message.error, remedy === undefined ? {} : { remedy }));
+      const { error, code, remedy } = message;
+      // What `prepare` did not foresee is a configuration that the thread cannot run under, whatever it is.
+      const known = code ?? (message.type === 'prepared' ? 'bad-configuration' : 'io');
+      waiting.reject(new PosternError(known, error, remedy === undefined ? {} : { remedy }));
     } else {
       waiting.resolve(message.type === 'answer' ? message.result : undefined);
     }

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Snapshot } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { saveCodeCache } from './code-cache.ts';
-import type { ControlMessage, ThreadData, ThreadMessage } from './protocol.ts';
+import type { ControlMessage, Refusal, ThreadData, ThreadMessage } from './protocol.ts';
 
 /** What a thread does; control drives it. */
 export interface ThreadBody {
@@ -47,8 +47,7 @@ export async function runThread(start: (data: ThreadData) => Promise<ThreadBody>
           prepared.set(revision, await thread.prepare(message.snapshot));
           say({ type: 'prepared', revision });
         } catch (error) {
-          const remedy = error instanceof PosternError ? error.remedy : undefined;
-          say({ type: 'prepared', revision, error: messageOf(error), ...(remedy === undefined ? {} : { remedy }) });
+          say({ type: 'prepared', revision, ...refusal(error) });
         }
         return;
       }
@@ -69,7 +68,7 @@ export async function runThread(start: (data: ThreadData) => Promise<ThreadBody>
           const result = await thread.query(message.name, message.args);
           say({ type: 'answer', id: message.id, result });
         } catch (error) {
-          say({ type: 'answer', id: message.id, error: messageOf(error) });
+          say({ type: 'answer', id: message.id, ...refusal(error) });
         }
         return;
       case 'reopenLogs':
@@ -100,4 +99,11 @@ export async function runThread(start: (data: ThreadData) => Promise<ThreadBody>
   say({ type: 'ready' });
   for (const message of early) run(message, body);
   saveCodeCache();
+}
+
+/** An error as it crosses threads. */
+function refusal(error: unknown): Refusal {
+  if (!(error instanceof PosternError)) return { error: messageOf(error) };
+  const { message, code, remedy } = error;
+  return { error: message, code, ...(remedy === undefined ? {} : { remedy }) };
 }

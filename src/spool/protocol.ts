@@ -138,6 +138,10 @@ export interface QueueRow {
 export interface QueueFilter {
   readonly destination?: string;
   readonly mid?: number;
+  /** Any of these messages. */
+  readonly mids?: readonly number[];
+  /** True: only what is on hold; false: only what is not. */
+  readonly held?: boolean;
   readonly sender?: string;
   readonly recipient?: string;
 }

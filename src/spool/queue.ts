@@ -174,11 +174,13 @@ export class Queue {
     if (filter.mid !== undefined) {
       return filter.mid > after ? store.jobsOf(filter.mid).filter((row) => matches(row, filter)) : [];
     }
+    if (filter.mids !== undefined) return this.#named(filter, filter.mids, after, limit);
     const { destination } = filter;
     if (destination !== undefined) {
       const known = destinations.get(destination);
       if (known === undefined) return [];
-      if (known.jobs <= sortLimit && filter.sender === undefined && filter.recipient === undefined) {
+      const only = filter.sender === undefined && filter.recipient === undefined && filter.held === undefined;
+      if (known.jobs <= sortLimit && only) {
         return this.#all(
           `SELECT ${columns} FROM (SELECT mid AS m FROM job INDEXED BY job_due WHERE destination = ? AND mid > ? ORDER BY mid LIMIT ?)
            CROSS JOIN job ON job.mid = m AND job.destination = ? ORDER BY m`,
@@ -206,6 +208,16 @@ export class Queue {
     }
   }
 
+  /** Jobs of messages that are named one by one. */
+  #named(filter: QueueFilter, mids: readonly number[], after: number, limit: number): JobRow[] {
+    const rows: JobRow[] = [];
+    for (const mid of inOrder(mids, after)) {
+      for (const row of this.#context.store.jobsOf(mid)) if (matches(row, filter)) rows.push(row);
+      if (rows.length >= limit) break;
+    }
+    return rows;
+  }
+
   /** The last message of a full page may have further jobs. */
   #whole(rows: readonly JobRow[], filter: QueueFilter): JobRow[] {
     const last = rows.at(-1)?.mid ?? 0;
@@ -217,9 +229,14 @@ export class Queue {
   #active(filter: QueueFilter, after: number, limit: number): JobRow[] {
     const { store } = this.#context;
     const rows: JobRow[] = [];
+    const { mids } = filter;
     for (let from = after; rows.length < limit; ) {
       const actives =
-        filter.mid === undefined ? store.actives(from, limit) : store.actives(Math.max(after, filter.mid - 1), 1);
+        mids !== undefined
+          ? inOrder(mids, from).flatMap((mid) => store.actives(mid - 1, 1).filter((active) => active.mid === mid))
+          : filter.mid === undefined
+            ? store.actives(from, limit)
+            : store.actives(Math.max(after, filter.mid - 1), 1);
       for (const { mid, destination } of actives) {
         from = mid;
         const message = store.messageHead(mid);
@@ -240,7 +257,7 @@ export class Queue {
         };
         if (matches(row, filter)) rows.push(row);
       }
-      if (actives.length < limit || filter.mid !== undefined) break;
+      if (actives.length < limit || filter.mid !== undefined || mids !== undefined) break;
     }
     return rows;
   }
@@ -267,7 +284,7 @@ export class Queue {
 }
 
 /** `@domain` means every address of the domain. The plus keeps SQLite in the order of MIDs (else it sorts all, measured). */
-function where({ destination, sender, recipient }: QueueFilter): { sql: string; values: string[] } {
+function where({ destination, sender, recipient, held }: QueueFilter): { sql: string; values: string[] } {
   let sql = '';
   const values: string[] = [];
   const add = (condition: string, value: string) => {
@@ -275,11 +292,16 @@ function where({ destination, sender, recipient }: QueueFilter): { sql: string; 
     values.push(value);
   };
   if (destination !== undefined) add('+destination = ?', destination);
+  if (held !== undefined) sql += held ? ' AND +next IS NULL' : ' AND +next IS NOT NULL';
   if (sender?.startsWith('@') === true) {
     add("lower(substr(sender, instr(sender, '@'))) = ?", sender.toLowerCase());
   } else if (sender !== undefined) add('lower(sender) = ?', sender.toLowerCase());
   if (recipient !== undefined) add('instr(lower(recipients), ?) > 0', needle(recipient));
   return { sql, values };
+}
+
+function inOrder(mids: readonly number[], after: number): number[] {
+  return [...new Set(mids)].filter((mid) => mid > after).sort((a, b) => a - b);
 }
 
 /** How an address (or the end of one) stands in the JSON list. */
@@ -288,8 +310,10 @@ function needle(recipient: string): string {
   return recipient.startsWith('@') ? quoted.slice(1) : quoted;
 }
 
-function matches(row: JobRow, { destination, mid, sender, recipient }: QueueFilter): boolean {
+function matches(row: JobRow, { destination, mid, mids, held, sender, recipient }: QueueFilter): boolean {
   if (mid !== undefined && row.mid !== mid) return false;
+  if (mids !== undefined && !mids.includes(row.mid)) return false;
+  if (held !== undefined && held !== (row.next === null)) return false;
   if (destination !== undefined && row.destination !== destination) return false;
   if (sender !== undefined) {
     const from = row.sender.toLowerCase();

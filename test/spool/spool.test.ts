@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { PosternError } from '../../src/errors.ts';
 import { createBodyWriters } from '../../src/spool/body.ts';
-import type { Body } from '../../src/spool/protocol.ts';
+import type { Body, QueueFilter } from '../../src/spool/protocol.ts';
 import {
   ask,
   Bench,
@@ -512,6 +512,45 @@ test('pages: every row once, in order, all jobs of a message together', async ()
     assert.ok(all.length > 0);
     assert.equal(new Set(seen).size, seen.length);
   }
+});
+
+test('messages by number, and what is on hold', async () => {
+  const made = bench();
+  const spool = made.start();
+  const worker = made.worker(spool, 'w0', 10);
+  const later = Date.now() + hour;
+  const mids: number[] = [];
+  for (const index of [0, 1, 2, 3]) {
+    const jobs = ['a.example', 'b.example'].map((destination, rid) => ({
+      destination,
+      rids: [rid],
+      attempt: false,
+      due: later,
+    }));
+    const mid = made.nextMid();
+    mids.push(mid);
+    await stored(worker, request(mid, envelopeTo(`x${index}@a.example`, `x${index}@b.example`), { jobs }));
+  }
+  const active = made.nextMid();
+  await stored(worker, request(active, envelopeTo('now@example.com'))); // its first attempt is under way
+  const [one = 0, two = 0, three = 0] = mids;
+  const list = async (filter: QueueFilter, after = 0, limit = 9) =>
+    (await ask(spool)('list', filter, after, limit)).map(({ mid, destination }) => `${mid} ${destination}`);
+  const both = (mid: number) => [`${mid} a.example`, `${mid} b.example`];
+  assert.deepEqual(await list({ mids: [three, active, one, one, 999] }), [
+    ...both(one),
+    ...both(three),
+    `${active} example.com`,
+  ]);
+  assert.deepEqual(await list({ mids: [three, one] }, 0, 1), both(one));
+  assert.deepEqual(await list({ mids: [three, one] }, one, 9), both(three));
+  assert.equal(await ask(spool)('hold', { mids: [one, two] }, 'admin'), 4);
+  assert.deepEqual(await list({ held: true }), [...both(one), ...both(two)]);
+  assert.deepEqual(await list({ held: true, destination: 'b.example' }), [`${one} b.example`, `${two} b.example`]);
+  assert.deepEqual((await list({ held: false })).length, 5);
+  assert.equal(await ask(spool)('release', { mids: [two], destination: 'a.example' }, 'admin'), 1);
+  assert.deepEqual(await list({ held: true, mids: [two] }), [`${two} b.example`]);
+  assert.equal(await ask(spool)('delete', { mids: [one, active] }, 'admin'), 3);
 });
 
 test('IDs go on behind a crash and exactly behind a stop', async () => {

@@ -1,4 +1,4 @@
-// Cursors of lists: opaque to the client, checked like anything else that comes from outside.
+// The forms of lists and times in answers. Cursors are opaque to the client, checked like anything else from outside.
 import { PosternError } from '../../errors.ts';
 
 /** A cursor that is a number (a MID, a revision). */
@@ -13,4 +13,9 @@ function badCursor(): PosternError {
     remedy: 'Begin again without a cursor, or use `next` of the page before as it is.',
     issues: [{ pointer: '/query/cursor', detail: 'is not a cursor of this list' }],
   });
+}
+
+/** ms since the epoch as every time of the API is written. */
+export function iso(time: number): string {
+  return new Date(time).toISOString();
 }

@@ -2,7 +2,7 @@
 import { PosternError } from '../../errors.ts';
 import type { AdminHost, QueueFilter } from '../host.ts';
 import type { Command, CommandContext } from './command.ts';
-import { askChoice, askValue, askYesNo } from './question.ts';
+import { askChoice, askValue, askYesNo, short } from './question.ts';
 import { askFilter, checkAddress, checkDestination, checkMid, hostFilter } from './queue.ts';
 import { formatCount } from './time.ts';
 
@@ -11,6 +11,7 @@ type Action = 'delete' | 'hold' | 'release';
 /** `all messages`, `message 12`, `all messages to "example.com"`, `all messages from "a@example.com"`. */
 export function describeFilter(filter: QueueFilter): string {
   if (filter.mid !== undefined) return `message ${filter.mid}`;
+  if (filter.mids !== undefined) return `messages ${short(filter.mids.join(', '))}`;
   const parts: string[] = [];
   if (filter.destination !== undefined) parts.push(`being delivered to "${filter.destination}"`);
   if (filter.sender !== undefined) parts.push(`from "${filter.sender === '' ? '<>' : filter.sender}"`);
@@ -18,6 +19,7 @@ export function describeFilter(filter: QueueFilter): string {
     const domain = filter.recipient.startsWith('@');
     parts.push(domain ? `being delivered to "${filter.recipient.slice(1)}"` : `for "${filter.recipient}"`);
   }
+  if (filter.held !== undefined) parts.push(filter.held ? 'on hold' : 'not on hold');
   return ['all messages', ...parts].join(' ');
 }
 
@@ -51,12 +53,20 @@ async function act(context: CommandContext, action: Action, done: string): Promi
     const question = `\nAre you sure you want to ${action} ${describeFilter(filter)}?`;
     if (!(await askYesNo(dialogue, question, action === 'release'))) return;
   }
-  const count = await change(host, action, filter, user);
+  const count = await changeQueue(host, action, filter, user);
   dialogue.print(`\n${deliveries(count)} ${done}.`);
 }
 
-function change(host: AdminHost, action: Action, filter: QueueFilter, user: string): Promise<number> {
+/** Returns how many jobs (a message at a destination) were changed. */
+export function changeQueue(
+  host: AdminHost,
+  action: Action | 'deliver',
+  filter: QueueFilter,
+  user: string,
+): Promise<number> {
   switch (action) {
+    case 'deliver':
+      return host.queue.deliverNow(filter);
     case 'delete':
       return host.queue.delete(filter, user);
     case 'hold':
@@ -112,7 +122,7 @@ export const delivernow: Command = {
   usage: 'delivernow [1 HOST | 2 MID | 3]',
   help: 'Makes the messages due now. A destination that is down is tried again as well. Held messages stay on hold.',
   words: 'answers',
-  run: async ({ host, dialogue }) => {
+  run: async ({ host, dialogue, user }) => {
     const heading = '\nPlease choose an option for scheduling immediate delivery.';
     const way = await askChoice(dialogue, heading, ['By recipient host', 'By message ID', 'All messages'], 2);
     let filter: QueueFilter = {};
@@ -123,7 +133,7 @@ export const delivernow: Command = {
       const text = '\nPlease enter the ID (MID) of the message to deliver.';
       filter = { mid: await askValue(dialogue, { text }, checkMid) };
     }
-    const count = await host.queue.deliverNow(filter);
+    const count = await changeQueue(host, 'deliver', filter, user);
     dialogue.print(`\nScheduling ${deliveries(count)} now.`);
   },
 };

@@ -1,8 +1,19 @@
 // All routes of the API.
 import type { Route } from '../route.ts';
 import { configurationRoutes } from './configuration.ts';
+import { historyRoutes } from './history.ts';
+import { logRoutes } from './logs.ts';
+import { queueRoutes } from './queue.ts';
 import { statusRoutes } from './status.ts';
 import { tableRoutes } from './tables.ts';
 import { tlsRoutes } from './tls.ts';
 
-export const routes: readonly Route[] = [...configurationRoutes, ...tableRoutes, ...tlsRoutes, ...statusRoutes];
+export const routes: readonly Route[] = [
+  ...configurationRoutes,
+  ...tableRoutes,
+  ...tlsRoutes,
+  ...queueRoutes,
+  ...historyRoutes,
+  ...logRoutes,
+  ...statusRoutes,
+];

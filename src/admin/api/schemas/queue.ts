@@ -7,6 +7,7 @@ const filter = {
   sender: Type.Optional(text('Envelope sender, or `@domain`; `<>`: bounces.', { minLength: 1, maxLength: 322 })),
   recipient: Type.Optional(text('A recipient, or `@domain`.', { minLength: 1, maxLength: 322 })),
   mid: Type.Optional(mid('A message.')),
+  held: Type.Optional(flag('True: only what is on hold; false: only what is not.')),
 };
 
 export const queueQuerySchema = object({ ...filter, ...pageQuery }, 'What to list.');

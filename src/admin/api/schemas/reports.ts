@@ -103,30 +103,31 @@ export const failuresSchema = object(
 );
 export type Failures = Static<typeof failuresSchema>;
 
-export const seriesColumns = [
-  'accepted',
-  'acceptedBytes',
-  'refused',
-  'delivered',
-  'deliveredBytes',
-  'deferred',
-  'bounced',
-  'incomingConnections',
-  'incomingTls10',
-  'incomingTls11',
-  'incomingTls12',
-  'incomingTls13',
-  'incomingTlsFailed',
-  'outgoingConnections',
-  'outgoingTls10',
-  'outgoingTls11',
-  'outgoingTls12',
-  'outgoingTls13',
-  'outgoingTlsFailed',
-] as const;
-type Column = (typeof seriesColumns)[number];
-const columns = <T extends Type.TSchema>(schema: T) =>
-  Object.fromEntries(seriesColumns.map((name) => [name, schema])) as Record<Column, T>;
+const columnWords = {
+  accepted: 'Messages taken.',
+  acceptedBytes: 'Bytes of them.',
+  refused: 'Recipients refused, connections refused by sender group, messages refused or aborted.',
+  delivered: 'Recipients delivered.',
+  deliveredBytes: 'Bytes of them.',
+  deferred: 'Attempts for one recipient that failed with something temporary.',
+  bounced: 'Recipients bounced.',
+  incomingConnections: 'Connections.',
+  incomingTls10: 'With TLS 1.0.',
+  incomingTls11: 'With TLS 1.1.',
+  incomingTls12: 'With TLS 1.2.',
+  incomingTls13: 'With TLS 1.3.',
+  incomingTlsFailed: 'Handshakes that failed.',
+  outgoingConnections: 'Connections.',
+  outgoingTls10: 'With TLS 1.0.',
+  outgoingTls11: 'With TLS 1.1.',
+  outgoingTls12: 'With TLS 1.2.',
+  outgoingTls13: 'With TLS 1.3.',
+  outgoingTlsFailed: 'Handshakes that failed.',
+} as const;
+type Column = keyof typeof columnWords;
+export const seriesColumns = Object.keys(columnWords) as Column[];
+const columns = <T extends Type.TSchema>(schema: (description: string) => T) =>
+  Object.fromEntries(seriesColumns.map((name) => [name, schema(columnWords[name])])) as Record<Column, T>;
 
 export const seriesQuerySchema = object(
   {
@@ -144,13 +145,16 @@ export const seriesSchema = object(
   {
     start: time('Begin of the first point.'),
     step: count('Length of a point, ms.'),
-    values: object(columns(Type.Array(Type.Integer({ minimum: 0 }))), 'By name; all of the same length, oldest first.'),
+    values: object(
+      columns((description) => Type.Array(Type.Integer({ minimum: 0 }), { description })),
+      'By name; all of the same length, oldest first.',
+    ),
   },
   'Counts over time; the last point may not be over yet.',
 );
 export type Series = Static<typeof seriesSchema>;
 
-export const countsSchema = object(columns(Type.Integer({ minimum: 0 })), 'Since the start of the program.');
+export const countsSchema = object(columns(count), 'Since the start of the program.');
 const openSchema = (description: string) =>
   object(
     {
