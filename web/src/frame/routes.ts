@@ -24,6 +24,36 @@ function page<Name extends string>(load: () => Promise<Readonly<Record<Name, Com
 /** In the order of the navigation. */
 export const routes: readonly Route[] = [
   {
+    path: '/system/ssl',
+    title: 'ssl.title',
+    section: 'system',
+    page: page(() => import('../pages/system/ssl/ssl-configuration.tsx'), 'SslConfiguration'),
+  },
+  {
+    path: '/system/history',
+    title: 'history.title',
+    section: 'system',
+    page: page(() => import('../pages/changes/history.tsx'), 'History'),
+  },
+  {
+    path: '/system/history/diff',
+    title: 'history.title',
+    section: null,
+    page: page(() => import('../pages/changes/comparison.tsx'), 'Comparison'),
+  },
+  {
+    path: '/system/file',
+    title: 'file.title',
+    section: 'system',
+    page: page(() => import('../pages/changes/configuration-file.tsx'), 'ConfigurationFile'),
+  },
+  {
+    path: '/commit',
+    title: 'commit.title',
+    section: null,
+    page: page(() => import('../pages/changes/commit.tsx'), 'CommitPage'),
+  },
+  {
     path: '/system/tokens',
     title: 'tokens.title',
     section: 'system',

@@ -13,6 +13,8 @@ export interface Format {
   readonly relative: (iso: string | number | Date, now?: number) => string;
   /** `2 days, 4 hours` from milliseconds; the two biggest units. */
   readonly duration: (ms: number) => string;
+  /** `a, b and c`. */
+  readonly list: (items: readonly string[]) => string;
 }
 
 const steps = [
@@ -32,7 +34,8 @@ export function formatFor(language: Language): Format {
   const time = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'medium' });
   const day = new Intl.DateTimeFormat(tag, { dateStyle: 'medium' });
   const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' });
-  const list = new Intl.ListFormat(tag, { style: 'narrow', type: 'unit' });
+  const units = new Intl.ListFormat(tag, { style: 'narrow', type: 'unit' });
+  const list = new Intl.ListFormat(tag, { style: 'long', type: 'conjunction' });
   const date = (value: string | number | Date) => (value instanceof Date ? value : new Date(value));
   const count = (value: number, unit: string) =>
     new Intl.NumberFormat(tag, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
@@ -64,7 +67,8 @@ export function formatFor(language: Language): Format {
         else if (parts.length > 0) break;
         if (parts.length === 2) break;
       }
-      return parts.length === 0 ? count(0, 'second') : list.format(parts);
+      return parts.length === 0 ? count(0, 'second') : units.format(parts);
     },
+    list: (items) => list.format(items),
   };
 }

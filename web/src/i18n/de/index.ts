@@ -1,7 +1,9 @@
 // Die deutschen Texte, im Wortlaut nach der deutschen Dokumentation des Vorbilds ("SSL-Konfiguration", "Einstellungen bearbeiten").
 import { access } from './access.ts';
+import { changes } from './changes.ts';
 import { frame } from './frame.ts';
 import { session } from './session.ts';
+import { ssl } from './ssl.ts';
 import { system } from './system.ts';
 
-export const de = { ...frame, ...session, ...access, ...system };
+export const de = { ...frame, ...changes, ...session, ...ssl, ...access, ...system };

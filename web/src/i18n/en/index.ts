@@ -1,8 +1,10 @@
 // The English texts; the German ones have the same keys (enforced by their types and by test/web/texts.test.ts).
 import { access } from './access.ts';
+import { changes } from './changes.ts';
 import { frame } from './frame.ts';
 import { session } from './session.ts';
+import { ssl } from './ssl.ts';
 import { system } from './system.ts';
 
-export const en = { ...frame, ...session, ...access, ...system } as const;
+export const en = { ...frame, ...changes, ...session, ...ssl, ...access, ...system } as const;
 export type English = typeof en;

@@ -1,0 +1,102 @@
+import { Alert, Button, Checkbox, Group, Stack, Text, Textarea } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import type { Commit, Committed } from '../../../../src/admin/api/schemas/configuration.ts';
+import { request } from '../../api/client.ts';
+import { hasCode } from '../../api/problem.ts';
+import { configurationChanged } from '../../api/queries.ts';
+import { useRights } from '../../api/session.ts';
+import { useLanguage } from '../../i18n/language.tsx';
+import { useConfirm } from '../../parts/confirm.tsx';
+import { Icon } from '../../parts/icon.tsx';
+import { Card } from '../../parts/page.tsx';
+import { Failure } from '../../parts/states.tsx';
+import { useToast } from '../../parts/toast.tsx';
+
+const longestComment = 1000;
+
+export interface CommitFormProps {
+  /** Conflicts come first. */
+  readonly disabled: boolean;
+  readonly onCommitted: (committed: Committed) => void;
+}
+
+export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
+  const { t } = useLanguage();
+  const rights = useRights();
+  const confirm = useConfirm();
+  const toast = useToast();
+  const [comment, setComment] = useState('');
+  const [saveForRollback, setSaveForRollback] = useState(true);
+  const commit = useMutation({
+    mutationFn: (force: boolean) => {
+      const body: Commit = { comment: comment.trim(), saveForRollback, force };
+      return request<Committed>('POST', '/configuration/commit', { body });
+    },
+    onSuccess: onCommitted,
+    onSettled: () => configurationChanged(),
+  });
+  const abandon = useMutation({
+    mutationFn: async () => {
+      const question = { title: t('commit.abandonTitle'), text: t('commit.abandonText'), action: t('commit.abandon') };
+      if (!(await confirm({ ...question, danger: true }))) return;
+      await request('DELETE', '/configuration/candidate');
+      await configurationChanged();
+      toast(t('commit.abandoned'));
+    },
+  });
+  const lockOut = hasCode(commit.error, 'lock-out') ? commit.error : null;
+  if (!rights.configuration) return <Text c="dimmed">{t('common.readOnly')}</Text>;
+  return (
+    <Card>
+      <form
+        onSubmit={(event: FormEvent) => {
+          event.preventDefault();
+          commit.mutate(false);
+        }}
+      >
+        <Stack>
+          {commit.isError && lockOut === null && <Failure error={commit.error} />}
+          {abandon.isError && <Failure error={abandon.error} />}
+          <Textarea
+            label={t('commit.comment')}
+            description={t('commit.commentHelp')}
+            value={comment}
+            maxLength={longestComment}
+            autosize
+            minRows={2}
+            maxRows={6}
+            onChange={(event) => setComment(event.currentTarget.value)}
+          />
+          <Checkbox
+            label={t('commit.saveForRollback')}
+            checked={saveForRollback}
+            onChange={(event) => setSaveForRollback(event.currentTarget.checked)}
+          />
+          {lockOut !== null && (
+            <Alert color="red" icon={<Icon name="lock" />} title={t('problem.code.lock-out')} role="alert">
+              <Stack gap="xs">
+                <div lang="en">
+                  {lockOut.problem?.detail} {lockOut.problem?.remedy}
+                </div>
+                <Group>
+                  <Button color="red.9" loading={commit.isPending} onClick={() => commit.mutate(true)}>
+                    {t('commit.force')}
+                  </Button>
+                </Group>
+              </Stack>
+            </Alert>
+          )}
+          <Group gap="xs">
+            <Button type="submit" disabled={disabled} loading={commit.isPending}>
+              {t('frame.commitChanges')}
+            </Button>
+            <Button variant="default" onClick={() => abandon.mutate()}>
+              {t('commit.abandon')}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Card>
+  );
+}
