@@ -54,6 +54,7 @@ try {
   writeFileSync(
     config,
     `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port}, tls: off }
 accept: [example.com]

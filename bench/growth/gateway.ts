@@ -44,6 +44,7 @@ export async function startGateway(stand: Stand, { name, config }: GatewayWish):
   writeFileSync(
     file,
     `hostname: gw.bench.example
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${free}, tls: preferred, certificate: bench }
 certificates:

@@ -19,11 +19,32 @@ export type AdminHistory = {
 export type QueueStatus = ReturnType<SpoolQueries['status']>;
 export type { QueueFilter, QueueRow };
 
+/** Who does something, from where, through which face: for the audit trail and the guard against locking oneself out. */
+export interface Actor {
+  readonly user: string;
+  readonly role: 'administrator' | 'operator' | 'auditor';
+  /** As in the audit trail. */
+  readonly face: 'shell' | 'API' | 'UI';
+  /** The client's address; empty for the shell on this machine. */
+  readonly address: string;
+  /** The first TLS flight of his present connection, ClientHello included; null where there is none. */
+  readonly flight: Uint8Array | null;
+}
+
+export interface CommitChoice {
+  /** The configuration that is replaced stays in the history for `rollbackconfig`. */
+  readonly keep: boolean;
+  /** Although an administrator could not connect to the web UI any more. */
+  readonly force?: boolean;
+}
+
 /** What came of a commit. */
 export interface CommitResult {
   /** When it took effect. */
   readonly time: Date;
   readonly revision: number;
+  /** What an administrator should know about it, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
 export interface ThreadStatus {
@@ -105,9 +126,8 @@ export interface AdminHost {
   status(): Promise<GatewayStatus>;
   /**
    * Prepares the user's candidate in every thread, stores it, activates it, and records `commitChanges` (once, here, so
-   * that every face leaves the same trail). `keep`: the configuration that it replaces stays in the history for
-   * `rollbackconfig`. Throws `bad-configuration` (with a remedy), `conflict`, `not-found` (nothing pending) or `timeout`;
-   * then nothing is changed.
+   * that every face leaves the same trail). Throws `bad-configuration` (with a remedy), `conflict`, `not-found` (nothing
+   * pending), `in-use` (a port), `lock-out` (say it again with `force`) or `timeout`; then nothing is changed.
    */
-  commit(user: string, comment: string, keep: boolean): Promise<CommitResult>;
+  commit(actor: Actor, comment: string, choice: CommitChoice): Promise<CommitResult>;
 }

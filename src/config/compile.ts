@@ -84,6 +84,7 @@ export function assembleSnapshot(
       messageSize: parseSize(limits.messageSize),
       headerSize: parseSize(limits.headerSize),
       dataRate: parseSize(limits.dataRate),
+      guiBody: parseSize(limits.guiBody),
       deliveryMemory: parseSize(limits.deliveryMemory),
     },
     timeouts: durations(timeouts),

@@ -216,6 +216,12 @@ export const limitsSchema = object(
     destinationConnections: count(20, 'Outgoing connections at a time to one destination.', 1, 10_000),
     destinationMessages: count(1000, 'Messages on one outgoing connection.'),
     outgoingConnections: count(2000, 'Outgoing connections at a time, all destinations.'),
+    guiConnections: count(500, 'Web UI and API: connections at a time.', 10, 100_000),
+    guiConnectionsPerClient: count(100, 'Web UI and API: connections at a time from one address (IPv6: from one /64).'),
+    guiBody: size('1MiB', 'Web UI and API: largest body of a request; imports and uploads may have eight times that.', {
+      least: '64KiB',
+      most: '64MiB',
+    }),
     deliveryMemory: size('64MiB', 'Bodies that one mail worker keeps in memory for the first attempt.', {
       least: '1MiB',
       most: '64GiB',
@@ -242,6 +248,10 @@ export const timeoutsSchema = object(
     dns: deadline('5s', 'One DNS question, retries included.'),
     reverseLookup: deadline('2s', 'Incoming: reverse name of the client.'),
     callAhead: deadline('30s', 'Recipient call-ahead in all.'),
+    guiRequest: deadline('30s', 'Web UI and API: a request, from its first byte to its last.'),
+    guiIdle: deadline('2m', 'Web UI and API: a connection without a request.'),
+    guiLogonIdle: deadline('30m', 'Web UI: a logon without a request ends.'),
+    guiLogon: deadline('12h', 'Web UI: a logon ends.'),
     shutdown: deadline('10s', 'SIGTERM to the end of the program.'),
   },
   'Deadlines.',

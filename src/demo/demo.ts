@@ -35,8 +35,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     say(`                     >>> arrived at the destination (${protocol}): ${subject}`);
   });
   const port = await freePort();
+  const webPort = await freePort();
   const data = join(directory, 'data');
-  const gateway = await Gateway.start({ dataDirectory: data, initial: configuration(port, destination.port) });
+  const gateway = await Gateway.start({ dataDirectory: data, initial: configuration(port, webPort, destination.port) });
   const log = printLog(join(data, 'logs'), say, ended.signal);
   let status = 1;
   try {
@@ -47,7 +48,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     status = (await arrived(destination.count, sent)) && sent === partners.length ? 0 : 1;
     await sleep(300); // the log is written in batches
     if (!options.once) {
-      say(instructions(data));
+      say(instructions(data, webPort));
       for (let round = 2; !ended.signal.aborted; round++) {
         await sleep(pauseBetweenRounds, undefined, { signal: ended.signal }).catch(() => undefined); // Ctrl-C ends the wait
         if (!ended.signal.aborted) sent += await sendAll(port, say, round);
@@ -68,9 +69,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   return status;
 }
 
-function configuration(port: number, destination: number): string {
+function configuration(port: number, webPort: number, destination: number): string {
   const all = '[TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3]';
   return `hostname: gw.example.com
+gui: { address: 127.0.0.1, ports: [${webPort}] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port}, tls: preferred, certificate: demo }
 accept: [example.com]
@@ -112,9 +114,10 @@ async function printLog(directory: string, say: (text: string) => void, signal: 
   }
 }
 
-function instructions(data: string): string {
+function instructions(data: string, webPort: number): string {
   return `
-The partners go on sending every ${pauseBetweenRounds / 1000} s, until Ctrl-C. Meanwhile, in a second terminal, from this directory:
+The partners go on sending every ${pauseBetweenRounds / 1000} s, until Ctrl-C. The web UI is at https://localhost:${webPort}/ (its
+certificate is one of the demo: the browser warns). Meanwhile, in a second terminal, from this directory:
 
   npx --no-install postern shell --data ${data}
 

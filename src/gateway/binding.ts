@@ -56,12 +56,15 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Tests the addresses of a snapshot's listeners, except on ports where `running` listens already (there another address of
- * ours may be what a plain bind meets). Throws as `probeAddress`.
+ * Tests the addresses of a snapshot's listeners and of its web UI, except on ports where `running` listens already (there
+ * another address of ours may be what a plain bind meets). Throws as `probeAddress`.
  */
-export async function probeNewListeners(snapshot: Snapshot, running: Snapshot | null): Promise<void> {
-  const ours = new Set(running?.listeners.map(({ port }) => port));
+export async function probeNewAddresses(snapshot: Snapshot, running: Snapshot | null): Promise<void> {
+  const ours = new Set([...(running?.listeners.map(({ port }) => port) ?? []), ...(running?.gui.ports ?? [])]);
   for (const { name, address, port } of snapshot.listeners) {
     if (!ours.has(port)) await probeAddress(address, port, `listener "${name}"`);
+  }
+  for (const port of snapshot.gui.ports) {
+    if (!ours.has(port)) await probeAddress(snapshot.gui.address, port, 'web UI (gui.ports)');
   }
 }

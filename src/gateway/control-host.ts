@@ -2,10 +2,12 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type {
+  Actor,
   AdminHistory,
   AdminHost,
   AdminQueue,
   CollectorStatus,
+  CommitChoice,
   CommitResult,
   GatewayStatus,
   ThreadStatus,
@@ -16,7 +18,7 @@ import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning }
 import type { HistoryQueries } from '../ledger/protocol.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
 import { versionLine } from '../version.ts';
-import { probeNewListeners } from './binding.ts';
+import { probeNewAddresses } from './binding.ts';
 import type { MailWorkerStatus } from './mail-worker.ts';
 import type { ThreadHandle } from './thread-handle.ts';
 import type { ThreadPool } from './thread-pool.ts';
@@ -29,6 +31,15 @@ export interface ControlHostOptions {
   readonly store: ConfigStore;
   readonly pool: ThreadPool;
   readonly log: EventSink;
+  /** Control's own part in a commit, beside the threads'; null before it is there. */
+  readonly web: () => CommitPart | null;
+}
+
+/** Takes part in commits on the main thread. */
+export interface CommitPart {
+  prepare(snapshot: Snapshot): Promise<void>;
+  activate(): void;
+  abandon(): void;
 }
 
 export class ControlHost implements AdminHost {
@@ -42,7 +53,7 @@ export class ControlHost implements AdminHost {
   readonly #started = Date.now();
   readonly #apply: ConfigApply;
 
-  constructor({ dataDirectory, store, pool, log }: ControlHostOptions) {
+  constructor({ dataDirectory, store, pool, log, web }: ControlHostOptions) {
     this.config = store;
     this.log = log;
     this.logDirectory = join(dataDirectory, 'logs');
@@ -52,11 +63,18 @@ export class ControlHost implements AdminHost {
     this.history = remoteHistory(pool);
     this.#apply = {
       prepare: async (snapshot: Snapshot) => {
-        await probeNewListeners(snapshot, store.current());
+        await probeNewAddresses(snapshot, store.current());
+        await web()?.prepare(snapshot);
         await pool.prepare(snapshot);
       },
-      activate: (revision) => pool.activate(revision),
-      abandon: (revision) => pool.abandon(revision),
+      activate: (revision) => {
+        web()?.activate();
+        return pool.activate(revision);
+      },
+      abandon: (revision) => {
+        web()?.abandon();
+        pool.abandon(revision);
+      },
     };
   }
 
@@ -68,12 +86,13 @@ export class ControlHost implements AdminHost {
     return versionLine;
   }
 
-  async commit(user: string, comment: string, keep: boolean): Promise<CommitResult> {
+  async commit({ user, role, address, face }: Actor, comment: string, { keep }: CommitChoice): Promise<CommitResult> {
     const committed = await this.config.commit(user, comment, this.#apply, { saveForRollback: keep });
     this.log.record(commitChanges, process.pid, user, comment);
-    this.log.record(auditOnly, user, 'administrator', '', 'shell', 'commit', comment);
+    this.log.record(auditOnly, user, role, address, face, 'commit', comment);
     if (committed.problem !== null) this.log.record(systemWarning, committed.problem);
-    return { time: new Date(committed.time), revision: committed.number };
+    const warnings = committed.problem === null ? [] : [committed.problem];
+    return { time: new Date(committed.time), revision: committed.number, warnings };
   }
 
   /** Takes over certificate, recipient and authority files that have changed. Throws where the new ones are wrong. */

@@ -1,14 +1,16 @@
 // The gateway as one program: data directory, configuration, threads, shell. What the main thread does, and its life cycle.
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { ShellServer } from '../admin/shell/server.ts';
+import { WebService } from '../admin/web/service.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { ConfigStore } from '../config/store.ts';
 import { messageOf } from '../errors.ts';
 import { systemCritical, systemNotice, systemWarning } from '../ledger/events.ts';
 import { createEventSink, type LedgerSink } from '../ledger/sink.ts';
 import { versionLine } from '../version.ts';
-import { probeNewListeners } from './binding.ts';
+import { probeNewAddresses } from './binding.ts';
 import { ControlHost } from './control-host.ts';
 import { lockDirectory } from './lock.ts';
 import { ThreadPool } from './thread-pool.ts';
@@ -25,6 +27,10 @@ export interface GatewayOptions {
   readonly onFatal?: (reason: string) => void;
 }
 
+/** Requests of the web UI and API that are in flight when the program ends, ms. */
+const webGrace = 2_000;
+const builtUi = fileURLToPath(new URL('../../web/dist', import.meta.url));
+
 /** How often certificate, recipient and authority files are looked at for changes, in ms. */
 const fileWatchInterval = 10_000;
 
@@ -34,6 +40,7 @@ export class Gateway {
   readonly #log: LedgerSink;
   readonly #undo: readonly (() => Promise<void> | void)[];
   readonly #watching = new AbortController();
+  #web: WebService | null = null;
   #stopped: Promise<void> | null = null;
 
   /**
@@ -49,7 +56,7 @@ export class Gateway {
       const { initial, source = 'gateway.yaml' } = options;
       const store = await ConfigStore.open(dataDirectory, initial === undefined ? {} : { initial, source });
       const snapshot = await store.snapshot();
-      await probeNewListeners(snapshot, null);
+      await probeNewAddresses(snapshot, null);
 
       let gateway: Gateway | null = null;
       const pool = new ThreadPool({
@@ -113,7 +120,13 @@ export class Gateway {
       store: this.#store,
       pool: this.#pool,
       log: this.#log,
+      web: () => this.#web,
     });
+    const web = await WebService.create({ host, snapshot: this.snapshot, assets: builtUi });
+    undo.push(() => web.stop(webGrace));
+    await web.prepare(this.snapshot);
+    web.activate();
+    this.#web = web;
     const shell = await ShellServer.listen(dataDirectory, host);
     undo.push(() => shell.close());
     for (const warning of this.#store.warnings) this.warn(warning);
@@ -145,7 +158,10 @@ export class Gateway {
     this.#watching.abort();
     this.#log.record(systemNotice, 'stopping');
     this.#log.flush();
+    // While the mail workers end; both have the whole time.
+    const web = this.#web?.stop(webGrace);
     await unwind(this.#undo);
+    await web;
   }
 }
 

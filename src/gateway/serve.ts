@@ -1,6 +1,7 @@
 // `postern serve`: the gateway in the foreground, with its signals.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Snapshot } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { tailLog } from '../ledger/follow.ts';
 import { versionLine } from '../version.ts';
@@ -39,7 +40,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const { listeners } = gateway.snapshot;
   const where = listeners.map(({ name, address, port }) => `${address} port ${port} (${name})`).join(', ');
   process.stdout.write(
-    `${versionLine} is ready: mail in on ${where === '' ? 'no listener (shell: listenerconfig)' : where}; data in ${dataDirectory}\n`,
+    `${versionLine} is ready: mail in on ${where === '' ? 'no listener (shell: listenerconfig)' : where}; web UI on ${webAddresses(gateway.snapshot.gui)}; data in ${dataDirectory}\n`,
   );
   saveCodeCache();
   const status = await ended;
@@ -47,6 +48,14 @@ export async function serve(options: ServeOptions): Promise<number> {
   printing.abort();
   await printed;
   return status;
+}
+
+/** `https://127.0.0.1:8443/`; all of them. */
+function webAddresses({ address, ports }: Snapshot['gui']): string {
+  if (ports.length === 0) return 'no port (gui.ports is empty)';
+  // All addresses of this machine: one of them is sure to lead there.
+  const host = address === '0.0.0.0' || address === '::' ? 'localhost' : address;
+  return ports.map((port) => `https://${host.includes(':') ? `[${host}]` : host}:${port}/`).join(' and ');
 }
 
 function readConfiguration(file: string): string {

@@ -357,6 +357,14 @@ export const guiTlsError = define<[client: string, detail: string]>(
   ['client', 'detail'],
   (client, detail) => `SSL error with client ${client} - ${detail}`,
 );
+/** Plain words: what the client offered, what we allow, what to do. */
+export const guiTlsExplained = define<[client: string, explanation: string]>(
+  'system',
+  'Info',
+  'gui.tlsExplained',
+  ['client', 'explanation'],
+  (client, explanation) => `SSL explanation for client ${client}: ${explanation}`,
+);
 /** `connection`: an HTTPS connection, a CLI connection. */
 export const logon = define<[user: string, address: string, privilege: string, connection: string]>(
   'system',

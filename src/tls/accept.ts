@@ -4,8 +4,9 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import { isLegacyVersion, type ServerTls } from './contexts.ts';
 import { opensslError, tlsErrorDetail } from './errors.ts';
 import { explainInbound, type FailureCause, type OurSide } from './explain.ts';
+import { readFlight } from './flight.ts';
 import type { ClientHello } from './hello.ts';
-import { helloIn, maximumFlight, peekHello } from './peek.ts';
+import { helloIn } from './peek.ts';
 
 /** Milliseconds: until the ClientHello is there, and from then until the handshake is done. */
 export interface AcceptOptions {
@@ -44,70 +45,16 @@ export interface AcceptHandlers {
  * `data` listener off `socket` and keeps its `error` and `close` listeners. Exactly one handler is called, once.
  */
 export function acceptTls(socket: Socket, tls: ServerTls, options: AcceptOptions, handlers: AcceptHandlers): void {
-  let flight: Buffer | null = null;
-  let pieces: Buffer[] = [];
-  let gathered = 0;
-  let needed = 0;
-
-  const fail = (detail: string, explanation: string | null) => {
-    release();
-    socket.destroy();
-    handlers.failed({ detail, explanation, hello: null });
-  };
-  const onData = (chunk: Buffer) => {
-    gathered += chunk.length;
-    if (pieces.length > 0 || gathered < needed) {
-      pieces.push(chunk);
-      if (gathered < needed) return;
-      flight = Buffer.concat(pieces);
-      pieces = [flight];
-    } else {
-      flight = chunk;
-      pieces.push(chunk);
-    }
-    const peek = peekHello(flight);
-    if (peek.status === 'complete') {
-      release();
-      const context = tls.legacy !== null && isLegacyVersion(peek.highest) ? tls.legacy : tls.modern;
+  readFlight(socket, options.helloTimeout, {
+    arrived: (flight, highest) => {
+      const context = tls.legacy !== null && isLegacyVersion(highest) ? tls.legacy : tls.modern;
       shakeHands(socket, tls, context, flight, options.handshakeTimeout, handlers);
-    } else if (peek.status === 'refused' || gathered > maximumFlight) {
-      const reason = peek.status === 'refused' ? peek.reason : `more than ${maximumFlight} bytes before a ClientHello`;
-      fail(reason, explainInbound({ kind: 'no-tls', first: flight.subarray(0, 64) }, null, ours(tls)));
-    } else {
-      needed = peek.needed;
-    }
-  };
-  const onError = (error: Error) => fail(tlsErrorDetail(error), null);
-  const onClose = () =>
-    fail('connection closed by the peer before its ClientHello', explainInbound({ kind: 'closed' }, null, ours(tls)));
-  const timer = setTimeout(() => {
-    fail(
-      `no complete ClientHello within ${options.helloTimeout / 1000} s`,
-      explainInbound({ kind: 'timeout' }, null, ours(tls)),
-    );
-  }, options.helloTimeout);
-  const release = () => {
-    clearTimeout(timer);
-    socket.off('data', onData);
-    socket.off('error', onError);
-    socket.off('end', onClose);
-    socket.off('close', onClose);
-  };
-
-  socket.on('error', onError);
-  socket.on('end', onClose);
-  socket.on('close', onClose);
-  if (socket.destroyed) {
-    // Its `close` may have been before our time.
-    process.nextTick(onDestroyed, socket, onClose);
-    return;
-  }
-  socket.on('data', onData);
-  socket.resume();
-}
-
-function onDestroyed(socket: Socket, onClose: () => void): void {
-  if (socket.listeners('close').includes(onClose)) onClose();
+    },
+    failed: (detail, cause) => {
+      const explanation = cause === null ? null : explainInbound(cause, null, ours(tls));
+      handlers.failed({ detail, explanation, hello: null });
+    },
+  });
 }
 
 function shakeHands(

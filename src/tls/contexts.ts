@@ -12,6 +12,11 @@ import { checkCertificatePair } from './own-certificate.ts';
 import type { Suite } from './suites.ts';
 import { checkSelection, nodeVersionRange, type TlsVersion } from './versions.ts';
 
+interface Plan {
+  readonly modern: SecureContextOptions;
+  readonly legacy: SecureContextOptions | null;
+}
+
 /** The contexts of one listener: its service's settings and its certificate. Immutable. */
 export interface ServerTls {
   readonly settings: TlsServiceSettings;
@@ -21,6 +26,8 @@ export interface ServerTls {
   readonly modern: SecureContext;
   /** Present only where 1.0 or 1.1 is selected beside a newer version. */
   readonly legacy: SecureContext | null;
+  /** What the contexts were made from: for a server that makes its own (`setSecureContext`). */
+  readonly options: Plan;
   /** What the certificate offers. */
   readonly keys: readonly KeyKind[];
   /** The suites that it really accepts, best first. Worked out once, when first asked. */
@@ -61,11 +68,6 @@ const modernSignatures = [
   'RSA+SHA512',
 ].join(':');
 
-interface Plan {
-  readonly modern: SecureContextOptions;
-  readonly legacy: SecureContextOptions | null;
-}
-
 /** Two contexts where the selection spans 1.1 and 1.2, one otherwise. */
 function plan(settings: TlsServiceSettings, common: SecureContextOptions): Plan {
   const selection = checkSelection(settings.versions);
@@ -93,18 +95,15 @@ class CompiledServerTls implements ServerTls {
   readonly settings: TlsServiceSettings;
   readonly modern: SecureContext;
   readonly legacy: SecureContext | null;
+  readonly options: Plan;
   readonly keys: readonly KeyKind[];
   #accepted: readonly Suite[] | null = null;
 
-  constructor(
-    settings: TlsServiceSettings,
-    modern: SecureContext,
-    legacy: SecureContext | null,
-    keys: readonly KeyKind[],
-  ) {
+  constructor(settings: TlsServiceSettings, options: Plan, keys: readonly KeyKind[]) {
     this.settings = settings;
-    this.modern = modern;
-    this.legacy = legacy;
+    this.options = options;
+    this.modern = createSecureContext(options.modern);
+    this.legacy = options.legacy === null ? null : createSecureContext(options.legacy);
     this.keys = keys;
   }
 
@@ -144,12 +143,7 @@ export function compileServerTls(settings: TlsServiceSettings, certificate: Cert
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE,
   });
   try {
-    return new CompiledServerTls(
-      settings,
-      createSecureContext(contexts.modern),
-      contexts.legacy === null ? null : createSecureContext(contexts.legacy),
-      [...new Set(keys.filter((key) => key !== null))],
-    );
+    return new CompiledServerTls(settings, contexts, [...new Set(keys.filter((key) => key !== null))]);
   } catch (error) {
     throw new PosternError(
       'bad-certificate',

@@ -2,8 +2,17 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AdminHost, AdminQueue, GatewayStatus, QueueFilter, QueueRow } from '../../src/admin/host.ts';
-import { ConfigStore } from '../../src/config/store.ts';
+import type {
+  Actor,
+  AdminHost,
+  AdminQueue,
+  CommitChoice,
+  GatewayStatus,
+  QueueFilter,
+  QueueRow,
+} from '../../src/admin/host.ts';
+import type { CertificateSettings } from '../../src/config/snapshot.ts';
+import { type ConfigApply, ConfigStore } from '../../src/config/store.ts';
 import { commitChanges, type EventDefinition, type EventSink, type Value } from '../../src/ledger/events.ts';
 
 /** What the reference has after an upgrade: TLS 1.1 and 1.2 everywhere. */
@@ -20,6 +29,8 @@ export interface TestHostOptions {
   readonly queue?: readonly QueueRow[];
   readonly now?: () => number;
   readonly initial?: string;
+  /** A certificate that can be used; without it TLS is not compiled. */
+  readonly demo?: CertificateSettings;
 }
 
 export class TestHost implements AdminHost {
@@ -29,6 +40,8 @@ export class TestHost implements AdminHost {
   readonly log: EventSink;
   readonly events: string[] = [];
   readonly queue: AdminQueue;
+  /** What takes part in a commit. */
+  apply: ConfigApply = { prepare: nothing, activate: nothing, abandon: nothing };
   rows: QueueRow[];
   statusNow: GatewayStatus;
 
@@ -54,7 +67,7 @@ export class TestHost implements AdminHost {
 
   static async open(options: TestHostOptions = {}): Promise<TestHost> {
     const directory = mkdtempSync(join(tmpdir(), 'postern-shell-'));
-    const demo = { name: 'demo', pairs: [] };
+    const { demo = { name: 'demo', pairs: [] } } = options;
     const store = await ConfigStore.open(directory, {
       initial: options.initial ?? initial,
       demo,
@@ -75,18 +88,18 @@ export class TestHost implements AdminHost {
     return Promise.resolve(this.statusNow);
   }
 
-  async commit(user: string, comment: string, keep: boolean) {
-    const nothing = async (): Promise<void> => undefined;
-    const apply = { prepare: nothing, activate: nothing, abandon: nothing };
-    const committed = await this.config.commit(user, comment, apply, { saveForRollback: keep });
+  async commit({ user }: Actor, comment: string, { keep }: CommitChoice) {
+    const committed = await this.config.commit(user, comment, this.apply, { saveForRollback: keep });
     this.log.record(commitChanges, 1237, user, comment);
-    return { time: new Date(committed.time), revision: committed.number };
+    return { time: new Date(committed.time), revision: committed.number, warnings: [] };
   }
 
   remove(): void {
     rmSync(this.dataDirectory, { recursive: true, force: true });
   }
 }
+
+async function nothing(): Promise<void> {}
 
 function matches(row: QueueRow, filter: QueueFilter): boolean {
   return (

@@ -26,6 +26,7 @@ interface Settings {
 function configuration(port: number, destination: number, settings: Settings = {}): string {
   const { versions = 'TLSv1.2, TLSv1.3', listeners = [], more = '' } = settings;
   return `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port}, tls: preferred }
 ${listeners.map((line) => `  - ${line}\n`).join('')}accept: [example.com]

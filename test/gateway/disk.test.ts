@@ -15,6 +15,7 @@ const options = { timeout: 180_000 };
 
 function configuration(port: number, destination: number, hostname = 'gw.example.com'): string {
   return `hostname: ${hostname}
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port}, tls: off }
 accept: [example.com]

@@ -55,7 +55,8 @@ export async function startGateway(t: TestContext, start: GatewayStart): Promise
   const args = ['serve', '--data', data];
   if (start.config !== undefined) {
     const file = `${data}.yaml`;
-    writeFileSync(file, start.config);
+    // Many gateways run at once: the web service has ports only where a test chose them.
+    writeFileSync(file, /^gui:/m.test(start.config) ? start.config : `gui: { ports: [] }\n${start.config}`);
     args.push('--config', file);
   }
   const child = spawn(process.execPath, [launcher, ...args, ...(start.arguments ?? [])], {

@@ -17,6 +17,7 @@ const options = { timeout: 120_000 };
 
 function configuration(port: number, destination: number): string {
   return `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port}, tls: preferred }
 accept: [example.com]

@@ -11,6 +11,7 @@ import { startSink } from './sink.ts';
 
 function configuration(port: number, destination: number, more = ''): string {
   return `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port}, tls: off }
 accept: [example.com]

@@ -119,6 +119,7 @@ async function settle(t: TestContext): Promise<Place> {
     ([name, peer]) => `  - { domain: ${name}.test, to: ["127.0.0.1:${peer.port}"] }`,
   );
   const config = `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
   - { name: secure, address: 127.0.0.1, port: ${securePort}, tls: required, interface: Data1 }

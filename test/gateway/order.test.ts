@@ -12,6 +12,7 @@ import { type Call, startTrace } from './trace.ts';
 
 function configuration(port: number, destination: number): string {
   return `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port}, tls: off }
 accept: [example.com]

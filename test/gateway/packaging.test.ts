@@ -63,7 +63,7 @@ test('the launcher finds the right Node from another one, and passes signals and
   const file = join(directory, 'gateway.yaml');
   writeFileSync(
     file,
-    `listeners: [{ name: inbound, address: 127.0.0.1, port: ${await freePort()} }]\nspool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }\n`,
+    `gui: { ports: [] }\nlisteners: [{ name: inbound, address: 127.0.0.1, port: ${await freePort()} }]\nspool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }\n`,
   );
   const words = ['serve', '--data', join(directory, 'data'), '--config', file, '--print-logs', '--workers', '1'];
   const child = spawn(node, [launcher, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -92,6 +92,7 @@ test('what a sender hears: reports of failure, delay and relaying', async (t) =>
   const port = await freePort();
   const gateway = await startGateway(t, {
     config: `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
 relay: [127.0.0.1]
@@ -269,6 +270,7 @@ ${equal}`,
   const port = await freePort();
   const gateway = await startGateway(t, {
     config: `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
   - { name: mx, address: 127.0.0.63, port: 25 }
@@ -364,6 +366,7 @@ describe('what is refused, and how', () => {
     const port = await freePort();
     const gateway = await startGateway(t, {
       config: `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
 accept: [good.test]

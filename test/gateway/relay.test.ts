@@ -15,6 +15,7 @@ const pair = certificates.make('ec');
 
 function configuration(port: number, destination: number, more = ''): string {
   return `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port}, tls: preferred }
 accept: [example.com]

@@ -40,6 +40,7 @@ async function postern(words: readonly string[], input = ''): Promise<Ran> {
 
 function configuration(port: number, more = ''): string {
   return `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
 relay: [127.0.0.1]
@@ -173,13 +174,13 @@ gw.example.com> quit
     assert.equal(status, 1, output);
     assert.match(
       output,
-      /^The pasted text:9:\d+: tls\.inbound\.versions: TLS v1\.1 is missing: [^\n]+\nChoose one unbroken run, such as \[TLSv1\.2, TLSv1\.3\]\.$/m,
+      /^The pasted text:10:\d+: tls\.inbound\.versions: TLS v1\.1 is missing: [^\n]+\nChoose one unbroken run, such as \[TLSv1\.2, TLSv1\.3\]\.$/m,
     );
     const file = join(gateway.data, 'typo.yaml');
     writeFileSync(file, configuration(port).replace('relay:', 'rellay:'));
     const typo = await gateway.shell(['loadconfig', '2', 'typo.yaml']);
     assert.equal(typo.status, 1);
-    assert.match(typo.output, /typo\.yaml:4:1: rellay: unknown key "rellay"\nDid you mean "relay"\?/);
+    assert.match(typo.output, /typo\.yaml:5:1: rellay: unknown key "rellay"\nDid you mean "relay"\?/);
     const circle = await gateway.shell([
       'loadconfig 1',
       ...configuration(port).replace('127.0.0.1:9', `127.0.0.1:${port}`).split('\n'),
@@ -352,7 +353,7 @@ test('config export, import, diff and history, on a running and on a stopped gat
     const { status, output, errors } = await config('import', broken);
     assert.equal(status, 1);
     assert.equal(output, '');
-    assert.match(errors, /^postern config: .*broken\.yaml:4:\d+: relay\S*: .*127\.0\.0\.300/m);
+    assert.match(errors, /^postern config: .*broken\.yaml:5:\d+: relay\S*: .*127\.0\.0\.300/m);
     assert.equal((await gateway.shell('showchanges')).output, pending);
     assert.equal((await config('history')).output.trim().split('\n').length, 2);
     assert.equal((await gateway.shell(['clearchanges', 'Y'])).status, 0);
@@ -362,7 +363,7 @@ test('config export, import, diff and history, on a running and on a stopped gat
   await t.test('stopped', async () => {
     const refused = await config('import', broken);
     assert.equal(refused.status, 1);
-    assert.match(refused.errors, /^postern config: .*broken\.yaml:4:\d+: relay\S*: .*127\.0\.0\.300/m);
+    assert.match(refused.errors, /^postern config: .*broken\.yaml:5:\d+: relay\S*: .*127\.0\.0\.300/m);
     const imported = await config('import', join(directory, 'first.yaml'));
     assert.equal(imported.status, 0);
     assert.match(imported.output, /^Changes committed: revision 3\.$/m);
@@ -384,6 +385,7 @@ test('a configuration from before TLS 1.3 is upgraded as the reference does it',
   const gateway = await startGateway(t, {
     config: `schema: 1
 hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
 spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }

@@ -151,6 +151,7 @@ describe('TLS of the whole gateway', { concurrency: 2 }, () => {
     ];
     const gateway = await startGateway(t, {
       config: `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: a, address: 127.0.0.1, port: ${port}, certificate: both }
   - { name: b, address: 127.0.0.1, port: ${other}, certificate: one }
@@ -234,6 +235,7 @@ dns: { reverse: false }
     const port = await freePort();
     const gateway = await startGateway(t, {
       config: `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
 relay: [127.0.0.1]
@@ -358,6 +360,7 @@ dns: { reverse: false }
     t.after(() => Promise.all([middlePeer, shortDh, sha1].map((peer) => peer.close())));
     const gateway = await startGateway(t, {
       config: `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
 accept: [example.com]
@@ -516,6 +519,7 @@ dns: { reverse: false }
     t.after(() => Promise.all([without13.close(), with13.close()]));
     const gateway = await startGateway(t, {
       config: `hostname: gw.example.com
+gui: { ports: [] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
 relay: [127.0.0.1]

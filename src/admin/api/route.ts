@@ -1,21 +1,17 @@
 // A route of the API: what it takes, what it answers, who may use it, and the function behind it. Nothing here knows the
 // web server: the same table is registered there, tested, and printed as OpenAPI.
 import type { Static, TObject, TSchema } from 'typebox';
-import type { AdminHost } from '../host.ts';
+import type { Actor, AdminHost } from '../host.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Who may: all roles; administrators and operators (the queue); administrators. */
 export type Access = 'read' | 'operate' | 'administer';
 
-/** Who asks. */
-export interface Caller {
-  readonly user: string;
-}
-
 export interface Call<P, Q, B> {
   readonly host: AdminHost;
-  readonly caller: Caller;
+  /** Who asks. */
+  readonly caller: Actor;
   readonly params: P;
   readonly query: Q;
   readonly body: B;

@@ -47,7 +47,7 @@ export const commit: Command = {
   help: `Asks for a comment and whether the configuration that is replaced stays in the list of "rollbackconfig". New connections
 use the new configuration at once; those that are open go on. If any part of the gateway cannot use it, nothing changes.`,
   words: 'answers',
-  run: async ({ host, dialogue, user }) => {
+  run: async ({ host, dialogue, user, actor }) => {
     if (host.config.pending(user).length === 0) {
       dialogue.spareWords(2);
       dialogue.print(`\n${nothing}`);
@@ -56,7 +56,7 @@ use the new configuration at once; those that are open go on. If any part of the
     if (!(await settleConflicts(host, dialogue, user))) return;
     const comment = await askComment(dialogue);
     const keep = await askYesNo(dialogue, 'Do you want to save the current configuration for rollback?', true);
-    const { time } = await host.commit(user, comment, keep);
+    const { time } = await host.commit(actor, comment, { keep });
     dialogue.print(`Changes committed: ${formatTime(time)}`);
   },
 };
@@ -133,7 +133,7 @@ export const rollbackconfig: Command = {
   help: `Lists the previous commits. The one that is chosen becomes your candidate, in place of pending changes, and can be
 committed at once; the history keeps everything, so that a rollback can be rolled back.`,
   words: 'answers',
-  run: async ({ host, dialogue, user }) => {
+  run: async ({ host, dialogue, user, actor }) => {
     const { number: present } = host.config.committed();
     const offered = host.config.history().filter((entry) => entry.offered && entry.number !== present);
     if (offered.length === 0) {
@@ -175,7 +175,7 @@ committed at once; the history keeps everything, so that a rollback can be rolle
       return;
     }
     const comment = `rollback to revision ${chosen.number}`;
-    const { time } = await host.commit(user, comment, true);
+    const { time } = await host.commit(actor, comment, { keep: true });
     dialogue.print(`Changes committed: ${formatTime(time)}`);
   },
 };

@@ -1,6 +1,6 @@
 // What a command is: a function over an abstract dialogue. The shell plays the dialogue with a person or a script; the
 // pure operations beside each command are shared with the other faces.
-import type { AdminHost } from '../host.ts';
+import type { Actor, AdminHost } from '../host.ts';
 
 export interface Question {
   /** Whole lines above the prompt, without a final line end; for a yes/no question the question itself. */
@@ -47,6 +47,8 @@ export interface CommandContext {
   readonly dialogue: Dialogue;
   /** Whose candidate is edited; stands in the log. */
   readonly user: string;
+  /** The same, and from where. */
+  readonly actor: Actor;
   /** The words behind the command's name; empty unless the command is `words: 'own'`. */
   readonly words: readonly string[];
 }

@@ -248,6 +248,7 @@ export class ShellSession {
       host: this.#options.host,
       dialogue,
       user: this.#options.user,
+      actor: { user: this.#options.user, role: 'administrator', face: 'shell', address: '', flight: null },
       words: command.words === 'own' ? rest : [],
     };
     try {

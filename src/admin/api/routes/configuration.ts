@@ -150,10 +150,13 @@ export const configurationRoutes = [
         });
       }
       const before = host.config.committed().config;
-      const { time, revision } = await host.commit(caller.user, body.comment ?? '', body.saveForRollback ?? true);
+      const { time, revision, warnings } = await host.commit(caller, body.comment ?? '', {
+        keep: body.saveForRollback ?? true,
+        force: body.force ?? false,
+      });
       const { config } = await host.config.revision(revision);
       return {
-        body: { revision, time: time.toISOString(), changes: differenceList(before, config), warnings: [] },
+        body: { revision, time: time.toISOString(), changes: differenceList(before, config), warnings: [...warnings] },
         revision,
       };
     },

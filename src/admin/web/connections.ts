@@ -1,0 +1,214 @@
+// The connections of the web service: each is looked at before TLS, given to a server, and in a table until it is closed.
+import type { ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Snapshot } from '../../config/snapshot.ts';
+import { type EventSink, guiTlsError, guiTlsExplained } from '../../ledger/events.ts';
+import { clientKey, plainAddress } from '../../smtp/access.ts';
+import type { ServerTls } from '../../tls/contexts.ts';
+import { opensslError, tlsErrorDetail } from '../../tls/errors.ts';
+import { explainInbound, type FailureCause, type OurSide } from '../../tls/explain.ts';
+import { readFlight } from '../../tls/flight.ts';
+import type { ClientHello } from '../../tls/hello.ts';
+import { helloIn } from '../../tls/peek.ts';
+import type { HttpServers } from './servers.ts';
+
+/** What tells a connection apart, on our sockets and on those that HTTP/2 shows to its requests. */
+export interface Endpoints {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly client: string;
+  /** `address:port`, for the log. */
+  readonly peer: string;
+  state: 'hello' | 'handshake' | 'open';
+  flight: Buffer | null;
+  session: ServerHttp2Session | null;
+  /** HTTP/2 streams that are open, and since when there was none. */
+  streams: number;
+  restingSince: number;
+}
+
+/** What the connections run under: the snapshot in force and its contexts. */
+export interface InForce {
+  readonly snapshot: Snapshot;
+  readonly tls: ServerTls;
+}
+
+const sweepInterval = 2_000;
+
+export class Connections {
+  readonly #servers: HttpServers;
+  readonly #log: EventSink;
+  readonly #inForce: () => InForce | null;
+  readonly #open = new Map<string, Connection>();
+  readonly #perClient = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(servers: HttpServers, log: EventSink, inForce: () => InForce | null) {
+    this.#servers = servers;
+    this.#log = log;
+    this.#inForce = inForce;
+    for (const server of servers.all) {
+      server.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
+      server.prependListener('tlsClientError', (error: Error, socket: TLSSocket) => this.#failed(error, socket));
+      server.on('session', (session: ServerHttp2Session) => this.#began(session));
+    }
+    this.#timer = setInterval(() => this.#sweep(), sweepInterval);
+    this.#timer.unref();
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** The first flight of an open connection, as it came. */
+  flight(endpoints: Endpoints): Uint8Array | null {
+    return this.#open.get(keyOf(endpoints))?.flight ?? null;
+  }
+
+  /** A connection that was accepted. */
+  take(socket: Socket): void {
+    const inForce = this.#inForce();
+    const address = plainAddress(socket.remoteAddress ?? '');
+    const client = clientKey(address);
+    const own = this.#perClient.get(client) ?? 0;
+    socket.on('error', ignore); // `close` follows
+    if (inForce === null || address === '') {
+      socket.destroy();
+      return;
+    }
+    const { limits, timeouts } = inForce.snapshot;
+    if (this.#open.size >= limits.guiConnections || own >= limits.guiConnectionsPerClient) {
+      socket.destroy();
+      return;
+    }
+    const key = keyOf(socket);
+    const connection: Connection = {
+      socket,
+      client,
+      peer: `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort}`,
+      state: 'hello',
+      flight: null,
+      session: null,
+      streams: 0,
+      restingSince: Date.now(),
+    };
+    this.#open.set(key, connection);
+    this.#perClient.set(client, own + 1);
+    socket.once('close', () => this.#closed(key, connection));
+    readFlight(socket, timeouts.hello, {
+      arrived: (flight, highest) => this.#arrived(connection, flight, highest),
+      failed: (detail, cause) => this.#refuse(connection, detail, cause),
+    });
+  }
+
+  /** Tells HTTP/2 clients to go, and ends what carries no request. */
+  drain(): void {
+    for (const { session, socket, state, streams } of [...this.#open.values()]) {
+      if (session !== null && !session.destroyed) session.close();
+      if (state !== 'open' || (session !== null && streams === 0)) socket.destroy();
+    }
+    for (const server of this.#servers.all) if ('closeIdleConnections' in server) server.closeIdleConnections();
+  }
+
+  /** Ends all that is left. */
+  destroy(): void {
+    clearInterval(this.#timer);
+    for (const { session, socket } of [...this.#open.values()]) {
+      session?.destroy();
+      socket.destroy();
+    }
+  }
+
+  #arrived(connection: Connection, flight: Buffer, highest: number): void {
+    const { socket } = connection;
+    const inForce = this.#inForce();
+    if (inForce === null) {
+      socket.destroy();
+      return;
+    }
+    connection.state = 'handshake';
+    connection.flight = Buffer.from(flight);
+    const server = this.#servers.choose(inForce.tls, highest, () => helloIn(flight));
+    // Measured: what is given back here is read natively; nothing is lost.
+    socket.pause();
+    socket.unshift(flight);
+    server.emit('connection', socket);
+  }
+
+  #secured(socket: TLSSocket): void {
+    const connection = this.#open.get(keyOf(socket));
+    if (connection !== undefined) connection.state = 'open';
+  }
+
+  /** Handshakes only: what fails later is the business of HTTP. */
+  #failed(error: Error, socket: TLSSocket): void {
+    const connection = this.#open.get(keyOf(socket));
+    if (connection?.state !== 'handshake') return;
+    const reason = opensslError(error)?.reason;
+    const timedOut = 'code' in error && error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT';
+    const cause: FailureCause =
+      reason === undefined ? { kind: timedOut ? 'timeout' : 'closed' } : { kind: 'openssl', reason };
+    this.#refuse(connection, tlsErrorDetail(error), cause);
+  }
+
+  #began(session: ServerHttp2Session): void {
+    const connection = session.socket === undefined ? undefined : this.#open.get(keyOf(session.socket));
+    if (connection === undefined) return;
+    connection.session = session;
+    session.on('stream', (stream) => {
+      connection.streams++;
+      stream.once('close', () => {
+        connection.streams--;
+        connection.restingSince = Date.now();
+      });
+    });
+  }
+
+  #refuse(connection: Connection, detail: string, cause: FailureCause | null): void {
+    // Once, and no more when the connection is closed.
+    connection.state = 'open';
+    this.#log.record(guiTlsError, connection.peer, detail);
+    const inForce = this.#inForce();
+    if (cause === null || inForce === null) return;
+    const hello: ClientHello | null = helloIn(connection.flight);
+    const explanation = explainInbound(cause, hello, ours(inForce.tls));
+    if (explanation !== null) this.#log.record(guiTlsExplained, connection.peer, explanation);
+  }
+
+  #closed(key: string, connection: Connection): void {
+    if (connection.state === 'handshake') {
+      this.#refuse(connection, 'connection closed by the peer during the handshake', { kind: 'closed' });
+    }
+    this.#open.delete(key);
+    const left = (this.#perClient.get(connection.client) ?? 1) - 1;
+    if (left > 0) this.#perClient.set(connection.client, left);
+    else this.#perClient.delete(connection.client);
+  }
+
+  /** HTTP/2 has no deadline of its own for a connection without requests, or for half a request's head. */
+  #sweep(): void {
+    const idle = this.#inForce()?.snapshot.timeouts.guiIdle;
+    if (idle === undefined) return;
+    const before = Date.now() - idle;
+    for (const { session, streams, restingSince } of this.#open.values()) {
+      if (session !== null && streams === 0 && restingSince < before && !session.destroyed) session.destroy();
+    }
+  }
+}
+
+function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Endpoints): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}
+
+function ours(tls: ServerTls): OurSide {
+  return { settings: tls.settings, keys: tls.keys, accepted: () => tls.accepted(), service: 'GUI HTTPS' };
+}
+
+function ignore(): void {}

@@ -1,0 +1,114 @@
+// The web service as the gateway sees it: prepared and activated with each commit, stopped at the end.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CertificateSettings, Snapshot } from '../../config/snapshot.ts';
+import { PosternError } from '../../errors.ts';
+import { compileServerTls } from '../../tls/contexts.ts';
+import type { AdminHost } from '../host.ts';
+import { createApp, type Guard, type Routes } from './app.ts';
+import { Assets } from './assets.ts';
+import { Connections, type InForce } from './connections.ts';
+import { EventStreams } from './event-stream.ts';
+import { healthRoutes } from './health.ts';
+import { Ports, type PreparedPorts } from './ports.ts';
+import { HttpServers } from './servers.ts';
+
+export interface WebServiceOptions {
+  readonly host: AdminHost;
+  /** Under which it starts; `prepare` and `activate` follow. */
+  readonly snapshot: Snapshot;
+  /** The directory of the built UI. */
+  readonly assets: string;
+}
+
+interface Prepared {
+  readonly ports: PreparedPorts;
+  readonly inForce: InForce;
+}
+
+const pollInterval = 50;
+
+export class WebService {
+  readonly #servers: HttpServers;
+  readonly #connections: Connections;
+  readonly #ports: Ports;
+  readonly #streams: EventStreams;
+  #inForce: InForce | null = null;
+  #prepared: Prepared | null = null;
+  #stopped: Promise<void> | null = null;
+
+  static async create(options: WebServiceOptions): Promise<WebService> {
+    const service = new WebService(options);
+    const routes: readonly Routes[] = [healthRoutes];
+    await createApp({
+      host: options.host,
+      streams: service.#streams,
+      guard: nobody,
+      assets: Assets.load(options.assets),
+      routes,
+      servers: service.#servers.all,
+    });
+    return service;
+  }
+
+  private constructor({ host, snapshot }: WebServiceOptions) {
+    this.#servers = new HttpServers(snapshot);
+    this.#connections = new Connections(this.#servers, host.log, () => this.#inForce);
+    this.#ports = new Ports((socket) => this.#connections.take(socket));
+    this.#streams = new EventStreams(() => true);
+  }
+
+  /** Compiles contexts and binds new ports; nothing takes effect before `activate`. Throws why it cannot be. */
+  async prepare(snapshot: Snapshot): Promise<void> {
+    this.abandon();
+    const tls = compileServerTls(snapshot.tls.gui, certificateOf(snapshot));
+    const ports = await this.#ports.prepare(snapshot.gui);
+    this.#prepared = { ports, inForce: { snapshot, tls } };
+  }
+
+  /** What was prepared is in force: for every handshake that begins from now on. */
+  activate(): void {
+    const prepared = this.#prepared;
+    if (prepared === null) return;
+    this.#prepared = null;
+    this.#servers.use(prepared.inForce.tls, prepared.inForce.snapshot);
+    this.#inForce = prepared.inForce;
+    prepared.ports.activate();
+  }
+
+  abandon(): void {
+    this.#prepared?.ports.abandon();
+    this.#prepared = null;
+  }
+
+  /** Takes no more connections, ends event streams at once, and gives requests in flight `grace` ms. */
+  stop(grace: number): Promise<void> {
+    this.#stopped ??= this.#end(grace);
+    return this.#stopped;
+  }
+
+  async #end(grace: number): Promise<void> {
+    const end = Date.now() + grace;
+    this.abandon();
+    this.#ports.close();
+    this.#streams.stop();
+    while (this.#connections.count > 0 && Date.now() < end) {
+      this.#connections.drain();
+      await sleep(pollInterval);
+    }
+    this.#connections.destroy();
+  }
+}
+
+const nobody: Guard = {
+  admit: (_request, access) => {
+    if (access === 'public') return null;
+    throw new PosternError('unauthorized', 'nobody is logged on');
+  },
+};
+
+function certificateOf(snapshot: Snapshot): CertificateSettings {
+  const { certificate: name } = snapshot.gui;
+  const certificate = snapshot.certificates.find((candidate) => candidate.name === name);
+  if (certificate === undefined) throw new PosternError('bad-configuration', `no certificate is named "${name}"`);
+  return certificate;
+}
