@@ -24,7 +24,7 @@ def read(timeout):
     return bool(chunk)
 
 
-end = time.time() + 30
+end = time.time() + 120
 for wait, keys in zip(steps[::2], steps[1::2]):
     while wait.encode() not in seen[mark:]:
         if time.time() > end or not read(0.2):

@@ -37,7 +37,7 @@ export class TerminalInput implements Source {
     const line = this.#ahead.shift();
     if (line !== undefined) {
       this.#options.output.write(`${ask.prompt}${line ?? ''}\n`);
-      return Promise.resolve(line);
+      return Promise.resolve(this.#given(line));
     }
     if (this.#ended) return Promise.resolve(null);
     const { promise, resolve } = Promise.withResolvers<string | null>();
@@ -86,12 +86,19 @@ export class TerminalInput implements Source {
     return readline;
   }
 
-  #line(line: string): void {
-    if (this.#ask?.kind === 'command') this.#remember(line.trim());
+  #line(line: string | null): void {
     const resolve = this.#resolve;
     this.#resolve = null;
-    if (resolve !== null) resolve(line);
+    if (resolve !== null) resolve(this.#given(line));
     else if (this.#ahead.length < mostAhead) this.#ahead.push(line);
+  }
+
+  /** What a line is depends on the question it answers, not on when it was typed. Ctrl-D ends a paste, else the input. */
+  #given(line: string | null): string | null {
+    const kind = this.#ask?.kind;
+    if (line === null) this.#ended ||= kind !== 'paste';
+    else if (kind === 'command') this.#remember(line.trim());
+    return line;
   }
 
   #remember(line: string): void {
@@ -104,15 +111,9 @@ export class TerminalInput implements Source {
   #closed(): void {
     if (this.#closing) return;
     this.#options.output.write('\n');
-    const resolve = this.#resolve;
-    this.#resolve = null;
-    if (this.#ask?.kind === 'paste') {
-      this.#readline = this.#open();
-      if (resolve === null) this.#ahead.push(null);
-    } else {
-      this.#ended = true;
-    }
-    resolve?.(null);
+    if (this.#options.input.readable) this.#readline = this.#open();
+    else this.#ended = true;
+    this.#line(null);
   }
 }
 
