@@ -1,6 +1,6 @@
 // Opening spool.db: settings, tables, and what to say when it is damaged.
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf, PosternError } from '../errors.ts';
 import { spaceOf } from './reserve.ts';
@@ -10,15 +10,16 @@ const version = 1;
 
 // Measured on ext4, 20 messages a commit, inserted and deleted, CPU a message: 5 KB: 20 µs with pages of 4 KiB, 20 with 8, 21
 // with 16, 26 with 32; 20 KB: 40, 33, 32, 40; 100 KB: 217, 160, 133, 110. Automatic vacuum costs less than 1 µs. Checkpoints
-// every 16 MB of log: 16 µs; every 4 or 40 MB: 20. The exclusive lock does without shared memory, whose mapping a full disk
-// could tear away, and saves 1 µs.
+// every 16 MB of log: 16 µs; every 4 or 40 MB: 20. The exclusive lock does without shared memory (`spool.db-shm`), where a full
+// disk kills the program with SIGBUS (measured), and saves 1 µs. It must be set before anything reads the file, as the other
+// settings do, else SQLite maps the memory all the same.
 const pageSize = 8192;
 const checkpointSize = 16 * 1024 * 1024;
 
 const settings = `
+  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA page_size = ${pageSize};
   PRAGMA auto_vacuum = INCREMENTAL;
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA journal_size_limit = 67108864;
@@ -83,12 +84,14 @@ export function openDatabase(directory: string, reserve = 0): DatabaseSync {
     } catch {
       // it never opened properly; the first error is the one to tell
     }
-    throw openingError(error, file);
+    throw openingError(error, directory);
   }
 }
 
-function openingError(error: unknown, file: string): PosternError {
+/** What kept the queue from being opened, and what to do. */
+export function openingError(error: unknown, directory: string): PosternError {
   if (error instanceof PosternError) return error;
+  const file = join(directory, databaseName);
   const code = resultCode(error);
   const text = messageOf(error);
   if (code === resultCodes.corrupt || code === resultCodes.notADatabase || /no such (table|column)/.test(text)) {
@@ -101,7 +104,7 @@ function openingError(error: unknown, file: string): PosternError {
     });
   }
   // ext4 finds out at the write or, as an I/O error, at the sync.
-  const noRoom = code === resultCodes.ioError && (spaceOf(dirname(file))?.free ?? Infinity) < 1024 * 1024;
+  const noRoom = code === resultCodes.ioError && (spaceOf(directory)?.free ?? Infinity) < 1024 * 1024;
   if (code === resultCodes.full || noRoom) {
     return new PosternError('disk-full', `the queue ${file} cannot be opened: the disk is full`, {
       cause: error,

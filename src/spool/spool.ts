@@ -8,7 +8,7 @@ import { messageOf, PosternError } from '../errors.ts';
 import type { EventSink } from '../ledger/events.ts';
 import { Channel } from './channel.ts';
 import type { SpoolContext } from './context.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, openingError } from './database.ts';
 import { Destinations } from './destinations.ts';
 import { dispatch, recovered, release } from './dispatch.ts';
 import { Flights } from './flights.ts';
@@ -118,11 +118,7 @@ export class Spool {
       recover(context, transaction);
     } catch (error) {
       store.close();
-      throw new PosternError('io', `the queue in ${directory} cannot be read: ${messageOf(error)}`, {
-        cause: error,
-        remedy:
-          'check the disk; if it is full, free some space there (the file `reserve` beside the queue may be deleted)',
-      });
+      throw openingError(error, directory);
     }
     this.#space.check(snapshot.spool, now());
     this.#timer = setInterval(() => this.#tick(), tick);

@@ -128,19 +128,22 @@ terminalTest('a paste ends with Ctrl-D on an empty line, and the session goes on
   assert.equal(status, 0, screen);
 });
 
-terminalTest('what is typed before it is asked for, Ctrl-D too, answers the questions in their order', async (running) => {
-  const history = join(running.host.dataDirectory, 'history');
-  const { status, screen } = await play(running, [
-    [prompt, 'loadconfig 1\\nhostname: other.example.com\\n\\x04showchanges\\nversion\\n'],
-    ['Values have been loaded.', ''],
-    ['hostname: gw.example.com -> other.example.com', ''],
-    ['Current Version', 'clearchanges\\ny\\n\\x04'],
-  ]);
-  assert.equal(status, 0, screen);
-  assert.match(screen, /Changes cleared/);
-  assert.doesNotMatch(screen, /Unknown command/);
-  assert.equal(readFileSync(history, 'utf8'), 'loadconfig 1\nshowchanges\nversion\nclearchanges\n');
-});
+terminalTest(
+  'what is typed before it is asked for, Ctrl-D too, answers the questions in their order',
+  async (running) => {
+    const history = join(running.host.dataDirectory, 'history');
+    const { status, screen } = await play(running, [
+      [prompt, 'loadconfig 1\\nhostname: other.example.com\\n\\x04showchanges\\nversion\\n'],
+      ['Values have been loaded.', ''],
+      ['hostname: gw.example.com -> other.example.com', ''],
+      ['Current Version', 'clearchanges\\ny\\n\\x04'],
+    ]);
+    assert.equal(status, 0, screen);
+    assert.match(screen, /Changes cleared/);
+    assert.doesNotMatch(screen, /Unknown command/);
+    assert.equal(readFileSync(history, 'utf8'), 'loadconfig 1\nshowchanges\nversion\nclearchanges\n');
+  },
+);
 
 terminalTest('long output stops at each screen', async (running) => {
   const { host } = running;

@@ -78,7 +78,10 @@ export async function startGateway(t: TestContext, start: GatewayStart): Promise
   t.after(kill);
   const deadline = Date.now() + 60_000;
   while (!output.includes(' is ready')) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the gateway did not start:\n${output}`);
+    const over = child.exitCode !== null || child.signalCode !== null;
+    if (over || Date.now() > deadline) {
+      throw new Error(`the gateway did not start (${child.signalCode ?? child.exitCode ?? 'no answer'}):\n${output}`);
+    }
     await sleep(20);
   }
   const log = () => {
