@@ -113,6 +113,7 @@ async function main(): Promise<void> {
     const material = {
       certificates: [],
       addresses: null,
+      destinationAuthorities: new Map(),
       authorities: new Map<string, string>(),
       stamps: [],
       issues: [],

@@ -1,5 +1,6 @@
 // How the administrator's commands see the rest of the program. Control implements it; shell, REST API and UI share it.
 import type { ConfigStore } from '../config/store.ts';
+import type { Validation } from '../dns/validation.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { HistoryQueries } from '../ledger/protocol.ts';
 import type { QueueFilter, QueueRow, SpoolQueries } from '../spool/protocol.ts';
@@ -104,6 +105,8 @@ export interface GatewayStatus {
   /** Resident set size, bytes. */
   readonly memory: number;
   readonly collectors: readonly CollectorStatus[];
+  /** Whether there is a resolver that validates DNSSEC and is believed, without which there is no DANE; null: not known yet. */
+  readonly dnssec: Validation | null;
 }
 
 /** The rest of the program, for the administrator's commands. */

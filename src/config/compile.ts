@@ -6,6 +6,8 @@ import {
   canonicalRange,
   formatTarget,
   type Parsed,
+  parseCertificateName,
+  parseDestination,
   parseDomain,
   parseDomainPattern,
   parseRange,
@@ -77,8 +79,14 @@ export function assembleSnapshot(
     },
     destinations: config.destinations.map((destination) => ({
       ...destination,
-      domain: sure(parseDomain(destination.domain)),
+      domain: sure(parseDestination(destination.domain)),
+      ...(destination.names === undefined
+        ? {}
+        : { names: destination.names.map((name) => sure(parseCertificateName(name))) }),
+      ...(destination.ca === undefined ? {} : { ca: material.destinationAuthorities.get(destination.ca) ?? '' }),
     })),
+    senders: config.senders.map(({ sender, tls }) => ({ sender: sure(parseRecipient(sender, true)), tls })),
+    alerts: { to: config.alerts.to.map((address) => sure(parseRecipient(address, false))) },
     limits: {
       ...limits,
       messageSize: parseSize(limits.messageSize),

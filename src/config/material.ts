@@ -27,6 +27,8 @@ export interface Material {
   readonly addresses: readonly string[] | null;
   /** PEM text by the name of the collector. */
   readonly authorities: ReadonlyMap<string, string>;
+  /** PEM text by the name of the file in `destinations[].ca`. */
+  readonly destinationAuthorities: ReadonlyMap<string, string>;
   readonly stamps: readonly FileStamp[];
   readonly issues: readonly ConfigIssue[];
 }
@@ -47,7 +49,19 @@ export async function readMaterial(config: GatewayConfig, dataDirectory: string)
     if (collector.ca === undefined) continue;
     authorities.set(collector.name, await reading.authority(collector.ca, ['syslog', index, 'ca']));
   }
-  return { certificates, addresses, authorities, stamps: reading.stamps, issues: reading.issues };
+  const destinationAuthorities = new Map<string, string>();
+  for (const [index, { ca }] of config.destinations.entries()) {
+    if (ca === undefined || destinationAuthorities.has(ca)) continue;
+    destinationAuthorities.set(ca, await reading.authority(ca, ['destinations', index, 'ca']));
+  }
+  return {
+    certificates,
+    addresses,
+    authorities,
+    destinationAuthorities,
+    stamps: reading.stamps,
+    issues: reading.issues,
+  };
 }
 
 /** Whether a file is not what it was when it was read (or cannot be looked at). Reads no contents. */

@@ -50,6 +50,26 @@ export function parseDomainPattern(text: string): Parsed<string> {
   return below.ok ? good(`.${below.value}`) : below;
 }
 
+/** What `destinations` is about: a domain, `.domain`, `*`, or the address of one recipient. */
+export function parseDestination(text: string): Parsed<string> {
+  if (!text.includes('@')) return parseDomainPattern(text);
+  const address = parseRecipient(text, false);
+  if (!address.ok || !address.value.includes('*')) return address;
+  return bad(`${quote(text)} has a "*"`, 'write one whole address, a domain, or .domain for its sub-domains');
+}
+
+/** What a certificate is to be for: `host`, `domain`, a name, or `.name` for everything below it. */
+export function parseCertificateName(text: string): Parsed<string> {
+  const name = parseDomainPattern(text);
+  if (!name.ok || name.value === '*') {
+    return bad(
+      `${quote(text)} is not a name in a certificate`,
+      'write host, domain, a name, or .name for all below it',
+    );
+  }
+  return name;
+}
+
 /** A machine's name: a domain, or a single word such as `localhost`. No underscore (RFC 1123 2.1). */
 export function parseHostname(text: string): Parsed<string> {
   const domain = parseDomain(text);

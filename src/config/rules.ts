@@ -10,6 +10,8 @@ import {
   formatTarget,
   type Parsed,
   parseAddress,
+  parseCertificateName,
+  parseDestination,
   parseDomain,
   parseDomainPattern,
   parseHostname,
@@ -34,6 +36,7 @@ export function ruleIssues(config: GatewayConfig): ConfigIssue[] {
   checkAddresses(config, report);
   checkCertificates(config, report);
   checkDomains(config, report);
+  checkDestinations(config, report);
   checkRecipients(config, report);
   checkClients(config, report);
   checkRoutes(config, report);
@@ -136,6 +139,9 @@ function checkCertificates(config: GatewayConfig, report: Report): void {
   for (const [index, listener] of config.listeners.entries()) {
     check(listener.certificate, ['listeners', index, 'certificate']);
   }
+  for (const [index, destination] of config.destinations.entries()) {
+    if (destination.certificate !== undefined) check(destination.certificate, ['destinations', index, 'certificate']);
+  }
 }
 
 function checkDomains(config: GatewayConfig, report: Report): void {
@@ -148,11 +154,51 @@ function checkDomains(config: GatewayConfig, report: Report): void {
     const domain = parsed(report, ['accept', index], parseDomainPattern(text));
     if (domain !== null) accepted(domain, ['accept', index]);
   }
-  const destinations = unique(report, 'the destination');
+}
+
+const verifiedLevels: ReadonlySet<string> = new Set(['required-verify', 'dane', 'dane-only']);
+
+function checkDestinations(config: GatewayConfig, report: Report): void {
+  const unlike = unique(report, 'the destination');
+  const modern = config.tls.outbound.versions.some((version) => version === 'TLSv1.2' || version === 'TLSv1.3');
+  const tooOld = (level: string, path: Path) => {
+    if (modern || !verifiedLevels.has(level)) return;
+    report(
+      path,
+      `${level} needs TLS 1.2 or 1.3, and tls.outbound.versions has neither`,
+      'select TLSv1.2 and TLSv1.3 for outgoing mail',
+    );
+  };
   for (const [index, destination] of config.destinations.entries()) {
-    const path = ['destinations', index, 'domain'];
-    const domain = parsed(report, path, parseDomain(destination.domain));
-    if (domain !== null) destinations(domain, path);
+    const path = ['destinations', index];
+    const domain = parsed(report, [...path, 'domain'], parseDestination(destination.domain));
+    if (domain !== null) unlike(domain, [...path, 'domain']);
+    tooOld(destination.tls ?? 'preferred', [...path, 'tls']);
+    for (const [element, name] of (destination.names ?? []).entries()) {
+      parsed(report, [...path, 'names', element], parseCertificateName(name));
+    }
+    if (destination.ca?.includes('-----BEGIN') === true) {
+      report([...path, 'ca'], 'must be the name of a file, not its contents', 'put the authorities into a file');
+    }
+    if (destination.systemCa !== undefined && destination.ca === undefined) {
+      report([...path, 'systemCa'], 'has no meaning without ca', 'name a file under ca, or leave systemCa out');
+    }
+  }
+  const senders = unique(report, 'the sender');
+  for (const [index, { sender, tls }] of config.senders.entries()) {
+    const path = ['senders', index, 'sender'];
+    const address = parsed(report, path, parseRecipient(sender, true));
+    if (address?.includes('*') === true) {
+      report(path, `${quote(sender)} has a "*"`, 'write a whole address, or @domain for all of a domain');
+    }
+    if (address !== null) senders(address, path);
+    tooOld(tls, ['senders', index, 'tls']);
+  }
+  for (const [index, address] of config.alerts.to.entries()) {
+    const path = ['alerts', 'to', index];
+    if (parsed(report, path, parseRecipient(address, false))?.includes('*') === true) {
+      report(path, `${quote(address)} has a "*"`, 'write a whole address');
+    }
   }
 }
 

@@ -143,7 +143,9 @@ const route = object(
 
 const destination = object(
   {
-    domain: text('The domain.'),
+    domain: text('A domain, `.domain` for its sub-domains, `*` for all others, or the address of one recipient.', {
+      maxLength: 320,
+    }),
     tls: Type.Optional(
       Type.Union(
         [
@@ -155,9 +157,23 @@ const destination = object(
           Type.Literal('dane'),
           Type.Literal('dane-only'),
         ],
-        { description: 'TLS towards it; not set: `preferred`.' },
+        { description: 'TLS towards it; not set: that of the wider entry, at last `preferred`.' },
       ),
     ),
+    names: Type.Optional(
+      Type.Array(text('A name.'), {
+        elements: 'set',
+        minItems: 1,
+        maxItems: 100,
+        description:
+          'What a certificate that is verified must be for: `host` (the mail host), `domain` (the domain and everything below it), a name, or `.name` for all below it; one is enough. Not set: `host`.',
+      }),
+    ),
+    ca: Type.Optional(
+      file("PEM file of the authorities that verified certificates may come from; not set: the system's."),
+    ),
+    systemCa: Type.Optional(Type.Boolean({ description: 'The authorities of the system beside those of `ca`.' })),
+    certificate: Type.Optional(text('Name of a certificate that we show there as a client.', { maxLength: 63 })),
     connections: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -174,6 +190,16 @@ const destination = object(
     ),
   },
   'Exceptions for one destination.',
+);
+
+const sender = object(
+  {
+    sender: text('An address, or `@domain` for all of a domain.', { maxLength: 320 }),
+    tls: Type.Union([Type.Literal('required'), Type.Literal('required-verify'), Type.Literal('dane-only')], {
+      description: 'The least that its mail goes out with, whatever the level of the destination.',
+    }),
+  },
+  'What mail of a sender demands.',
 );
 
 const syslog = object(
@@ -315,6 +341,11 @@ const dns = object(
       default: [],
       description: '`address`, `address:port` or `[address]:port` of resolvers; empty: those of /etc/resolv.conf.',
     }),
+    trustAd: Type.Boolean({
+      default: false,
+      description:
+        'Believe what `servers` that are not on this machine say about DNSSEC (AD bit): they validate, and nobody can change answers on the way.',
+    }),
     reverse: Type.Boolean({ default: true, description: 'Look up the reverse name of clients.' }),
   },
   'Name resolution.',
@@ -385,6 +416,24 @@ export const configSchema = object(
       default: [],
       description: 'Exceptions for single destinations.',
     }),
+    senders: Type.Array(sender, {
+      identity: 'sender',
+      maxItems: 10_000,
+      default: [],
+      description: 'Senders whose mail demands more TLS than its destinations do.',
+    }),
+    alerts: object(
+      {
+        to: Type.Array(text('An address.', { maxLength: 320 }), {
+          elements: 'set',
+          maxItems: 20,
+          default: [],
+          description:
+            'Who is told by mail when a TLS connection that must be secure fails; at most once a domain and hour.',
+        }),
+      },
+      'Alerts.',
+    ),
     limits: limitsSchema,
     timeouts: timeoutsSchema,
     retry: retrySchema,

@@ -45,7 +45,10 @@ export interface Snapshot {
     /** A run too: `otherClients` boxes resolved, with the default ciphers. */
     readonly otherClients: TlsServiceSettings;
   };
+  /** `ca` as PEM text. */
   readonly destinations: GatewayConfig['destinations'];
+  readonly senders: GatewayConfig['senders'];
+  readonly alerts: GatewayConfig['alerts'];
   readonly limits: Numbers<GatewayConfig['limits']>;
   readonly timeouts: Numbers<GatewayConfig['timeouts']>;
   readonly retry: Numbers<GatewayConfig['retry']>;

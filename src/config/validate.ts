@@ -3,7 +3,6 @@ import { PosternError } from '../errors.ts';
 import { checkCiphers } from '../tls/ciphers.ts';
 import { checkSelection } from '../tls/versions.ts';
 import { fillDefaults } from './defaults.ts';
-import { unimplementedIssues } from './implemented.ts';
 import { configurationError, type Locate, type LocatedIssue, locateIssues } from './issue.ts';
 import { ruleIssues } from './rules.ts';
 import type { GatewayConfig } from './schema.ts';
@@ -23,7 +22,7 @@ export function validateDocument(document: unknown, locate?: Locate): Validation
   const early = upgrade.issues.length > 0 ? upgrade.issues : structureIssues(upgrade.document);
   if (early.length > 0) return { ok: false, issues: locateIssues(early, upgrade.document, locate) };
   const config = fillDefaults(upgrade.document);
-  const issues = [...ruleIssues(config), ...unimplementedIssues(config)];
+  const issues = ruleIssues(config);
   if (issues.length > 0) return { ok: false, issues: locateIssues(issues, config, locate) };
   return { ok: true, config: canonical(config), changes: upgrade.changes };
 }

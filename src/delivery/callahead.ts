@@ -8,11 +8,15 @@ import { dial, Link, type LinkOwner } from '../smtp/dial.ts';
 import { type Failure, ourFailure, type RecipientFailure } from '../smtp/failure.ts';
 import type { RecipientAnswer } from '../smtp/host.ts';
 import type { OutgoingMessage } from '../smtp/outgoing.ts';
+import type { ClientTls } from '../tls/contexts.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
+import { checkPeer } from '../tls/peer-check.ts';
+import type { TlsPolicy } from '../tls/policy.ts';
 import type { DeliveryHost } from './host.ts';
+import { clientLevel, DestinationTls } from './host-policy.ts';
 import { OutboundTls } from './outbound-tls.ts';
 import { leadsToUs } from './own-address.ts';
-import { destinationEntry, destinationOf, type RouteHost, resolveRoute } from './route.ts';
+import { destinationOf, type RouteHost, resolveRoute } from './route.ts';
 
 const mostAnswers = 100_000;
 /** Questions under way; beyond it the answer is `try-later`. */
@@ -59,21 +63,26 @@ export class CallAhead {
     this.#tls.update(snapshot.tls.outbound);
     const deadline = performance.now() + snapshot.timeouts.callAhead;
     const domain = address.slice(address.lastIndexOf('@') + 1);
-    const route = await resolveRoute(
-      destinationOf(domain, snapshot),
-      snapshot,
-      this.#host.resolver,
-      leadsToUs(this.#host),
-    );
+    const key = destinationOf(domain, snapshot);
+    const destination = new DestinationTls(key, snapshot);
+    const route = await resolveRoute(key, snapshot, this.#host.resolver, leadsToUs(this.#host));
     // A domain that we take mail for and cannot find is our mistake, not the sender's.
     let failure: Failure = route.kind === 'failed' ? route.failure : ourFailure('4.4.1', 'no host');
     for (const target of route.kind === 'failed' ? [] : route.hosts.slice(0, mostHosts)) {
       const left = deadline - performance.now();
       if (left <= 0) break;
-      failure = await this.#ask(address, domain, target, left);
+      const nextHops = route.kind === 'failed' ? [] : route.nextHops;
+      const policy = await destination.policy(target, nextHops, this.#host.resolver);
+      if (policy.refusal !== null) {
+        failure = ourFailure('4.7.5', policy.refusal);
+        continue;
+      }
+      const approach = { target, policy, tls: destination.client(policy, this.#tls) };
+      failure = await this.#ask(address, approach, left);
       // Remembered by then: the second time the old versions are offered.
-      if (failure === olderTls)
-        failure = await this.#ask(address, domain, target, Math.max(1, deadline - performance.now()));
+      if (failure === olderTls) {
+        failure = await this.#ask(address, approach, Math.max(1, deadline - performance.now()));
+      }
       if (failure === exists) return 'exists';
       // A full mailbox is one that exists.
       if (failure.permanent && !failure.status.endsWith('.2.2')) return 'unknown';
@@ -87,13 +96,12 @@ export class CallAhead {
     return 'try-later';
   }
 
-  #ask(address: string, domain: string, target: RouteHost, timeout: number): Promise<Failure> {
+  #ask(address: string, approach: Approach, timeout: number): Promise<Failure> {
     const { promise, resolve: done } = Promise.withResolvers<Failure>();
-    const level = destinationEntry(domain, this.#host.snapshot())?.tls === 'required' ? 'required' : 'preferred';
     let question: Question | null = null;
-    const hangUp = dial(target, timeout, {
+    const hangUp = dial(approach.target, timeout, {
       connected: (socket) => {
-        question = new Question(socket, target, address, this.#host.snapshot().hostname, level, this.#tls, finish);
+        question = new Question(socket, approach, address, this.#host.snapshot().hostname, this.#tls, finish);
       },
       failed: (error) => finish(ourFailure('4.4.1', systemErrorDetail(error) ?? error.message)),
     });
@@ -119,11 +127,18 @@ const exists: Failure = { permanent: false, status: '2.1.5', code: 250, text: ''
 /** Stands for "once more, with the TLS versions below 1.2". */
 const olderTls = ourFailure('4.7.5', 'TLS handshake failed: the host takes no version from 1.2 on');
 
+/** Which host, and how. */
+interface Approach {
+  readonly target: RouteHost;
+  readonly policy: TlsPolicy;
+  readonly tls: ClientTls;
+}
+
 /** One connection that asks about one address: MAIL FROM:<>, RCPT TO, QUIT. */
 class Question implements ClientOwner<OutgoingMessage>, LinkOwner {
   readonly #client: Client<OutgoingMessage>;
   readonly #link: Link;
-  readonly #target: RouteHost;
+  readonly #approach: Approach;
   readonly #tls: OutboundTls;
   readonly #message: OutgoingMessage;
   readonly #done: (failure: Failure) => void;
@@ -131,14 +146,13 @@ class Question implements ClientOwner<OutgoingMessage>, LinkOwner {
 
   constructor(
     socket: net.Socket,
-    target: RouteHost,
+    approach: Approach,
     address: string,
     hostname: string,
-    level: 'preferred' | 'required',
     tls: OutboundTls,
     done: (failure: Failure) => void,
   ) {
-    this.#target = target;
+    this.#approach = approach;
     this.#tls = tls;
     this.#done = done;
     // The null sender (RFC 5321 4.5.5): a question must never cause a bounce or another question.
@@ -150,8 +164,8 @@ class Question implements ClientOwner<OutgoingMessage>, LinkOwner {
       probe: true,
       utf8Header: () => false,
     };
-    this.#client = new Client<OutgoingMessage>(this, hostname, level);
-    this.#link = new Link(socket, target, this);
+    this.#client = new Client<OutgoingMessage>(this, hostname, clientLevel(approach.policy));
+    this.#link = new Link(socket, approach.target, this);
   }
 
   giveUp(): void {
@@ -175,15 +189,20 @@ class Question implements ClientOwner<OutgoingMessage>, LinkOwner {
   }
 
   startTls(): void {
-    const legacy = this.#tls.needsLegacy(this.#target.host, Date.now());
+    const { target, policy, tls } = this.#approach;
+    const legacy = policy.level !== 'authenticated' && this.#tls.needsLegacy(target.host, Date.now());
     this.#link.startTls(
-      this.#tls.client,
-      { servername: this.#target.host, legacy, timeout: 30_000 },
+      tls,
+      { legacy, timeout: 30_000, ...(policy.sni === null ? {} : { servername: policy.sni }) },
       {
-        secure: () => this.#client.secured(),
+        secure: (info) => {
+          const verdict = checkPeer(policy, info);
+          if (verdict.ok) this.#client.secured();
+          else this.#client.lost(verdict.detail);
+        },
         failed: (failure) => {
           if (failure.retryLegacy) {
-            this.#tls.rememberLegacy(this.#target.host, Date.now());
+            this.#tls.rememberLegacy(target.host, Date.now());
             this.#done(olderTls);
           }
           this.#client.lost(`TLS handshake failed: ${failure.detail}`);

@@ -3,18 +3,23 @@ import type net from 'node:net';
 import { join } from 'node:path';
 import * as events from '../ledger/events.ts';
 import { Client } from '../smtp/client.ts';
-import type { ClientEnd, ClientOwner, TlsLevel } from '../smtp/client-owner.ts';
+import type { ClientEnd, ClientOwner } from '../smtp/client-owner.ts';
 import { Link, type LinkOwner } from '../smtp/dial.ts';
 import type { Failure, RecipientFailure } from '../smtp/failure.ts';
 import { ourFailure } from '../smtp/failure.ts';
 import { type Reply, replyText } from '../smtp/reply.ts';
 import { DotStuffing } from '../smtp/stuffing.ts';
 import type { ConnectFailure } from '../tls/connect.ts';
+import type { ClientTls } from '../tls/contexts.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
 import { describeCertificate } from '../tls/peer-certificate.ts';
+import { checkPeer, type PeerVerdict } from '../tls/peer-check.ts';
+import type { TlsPolicy } from '../tls/policy.ts';
 import { BodyFile } from './body.ts';
 import { BodySender, type BodySenderOwner } from './body-sender.ts';
 import type { DeliveryHost } from './host.ts';
+import { clientLevel } from './host-policy.ts';
+import { type OpenFailure, openFailure } from './open-failure.ts';
 import type { OutboundTls } from './outbound-tls.ts';
 import type { RouteHost } from './route.ts';
 import { failuresOf } from './status.ts';
@@ -34,7 +39,9 @@ const promptly = 20;
 export interface ConnectionSettings {
   readonly dcid: number;
   readonly target: RouteHost;
-  readonly level: TlsLevel;
+  readonly policy: TlsPolicy;
+  /** The contexts for the policy. */
+  readonly tls: ClientTls;
   /** Offer the old TLS versions. */
   readonly legacy: boolean;
   /** For the log: the recipients' domain. */
@@ -42,12 +49,6 @@ export interface ConnectionSettings {
   /** What the connection was made under; another stamp: it is not to be reused. */
   readonly stamp: string;
   readonly messages: number;
-}
-
-/** Why a connection never became ready, and what to do: try the next host, this one with older TLS, or stop here. */
-export interface OpenFailure {
-  readonly failure: Failure;
-  readonly next: 'host' | 'legacy' | 'stop';
 }
 
 export interface ConnectionOwner {
@@ -81,7 +82,9 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
   #deadline = 0;
   #messages = 0;
   #retired = false;
-  #tlsFailure: ConnectFailure | null = null;
+  #handshakeFailure: ConnectFailure | null = null;
+  /** What the certificate is worth; null: no TLS. */
+  #verdict: PeerVerdict | null = null;
   /** Of a big body. */
   #sender: BodySender | null = null;
 
@@ -97,7 +100,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     this.#context = context;
     this.#owner = owner;
     this.#opened = opened;
-    this.#client = new Client<Transfer>(this, context.host.snapshot().hostname, settings.level);
+    this.#client = new Client<Transfer>(this, context.host.snapshot().hostname, clientLevel(settings.policy));
     this.#link = new Link(socket, settings.target, this);
     const { dcid, target } = settings;
     context.host.log.record(events.outgoingConnection, dcid, this.#link.localAddress, target.address, target.port);
@@ -208,18 +211,21 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
   }
 
   startTls(): void {
-    const { host, tls } = this.#context;
-    const { target, legacy, dcid } = this.settings;
-    const request = { servername: target.host, legacy, timeout: host.snapshot().timeouts.handshake };
-    this.#link.startTls(tls.client, request, {
+    const { host } = this.#context;
+    const { legacy, dcid, policy, tls } = this.settings;
+    const timeout = host.snapshot().timeouts.handshake;
+    const request = { legacy, timeout, ...(policy.sni === null ? {} : { servername: policy.sni }) };
+    this.#link.startTls(tls, request, {
       secure: (info) => {
         host.log.record(events.outgoingTls, dcid, info.protocol, info.cipher);
         host.log.record(events.outgoingCertificate, dcid, describeCertificate(info.certificate()));
-        this.#client.secured();
+        this.#verdict = checkPeer(policy, info);
+        if (this.#verdict.ok) this.#client.secured();
+        else this.#client.lost('the certificate is not accepted');
         this.#arm();
       },
       failed: (failure) => {
-        this.#tlsFailure = failure;
+        this.#handshakeFailure = failure;
         this.#client.lost('TLS handshake failed');
       },
     });
@@ -233,6 +239,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     const opened = this.#opened;
     if (opened !== null) {
       this.#opened = null;
+      this.#recordSecurity(this.#verdict?.got ?? 'none', this.#verdict?.detail ?? '');
       opened(null);
     }
     if (this.#retired || this.#messages >= this.#most) this.#quit();
@@ -296,7 +303,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     else this.#link.close();
     const opened = this.#opened;
     this.#opened = null;
-    const openFailure = opened === null ? null : this.#openFailure(end);
+    const failure = opened === null ? null : this.#openFailure(end);
     this.#context.host.log.record(events.outgoingClose, this.settings.dcid);
     const transfer = this.#transfer;
     if (transfer !== null) {
@@ -304,7 +311,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
       this.#release(transfer);
       this.#owner.unsent(this, transfer, end.failure);
     }
-    if (opened !== null) opened(openFailure);
+    if (opened !== null) opened(failure);
     else this.#owner.closed(this);
   }
 
@@ -345,42 +352,19 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
 
   /** Logs why the connection never got ready. */
   #openFailure(end: ClientEnd): OpenFailure {
-    const { log } = this.#context.host;
-    const { dcid, target, level, domain } = this.settings;
-    if (this.#tlsFailure !== null) return this.#tlsFailed(this.#tlsFailure);
-    if (end.kind === 'tls-required') {
-      log.record(events.outgoingTlsRequired, dcid, target.address);
-      return { failure: end.failure, next: 'host' };
-    }
-    if (end.kind === 'starttls-injection') {
-      log.record(events.outgoingTlsDeferring, dcid, end.failure.text, false);
-      if (level === 'required') log.record(events.outgoingTlsRequired, dcid, target.address);
-      return { failure: end.failure, next: 'stop' };
-    }
-    const { code, text } = end.failure;
-    log.record(
-      events.connectionError,
-      dcid,
-      domain,
-      target.address,
-      target.port,
-      code === 0 ? text : `${code} ${text}`,
-      this.#link.localAddress,
-      code === 0 ? 'network error' : 'unexpected SMTP response',
-    );
-    return { failure: end.failure, next: 'host' };
+    const failure = openFailure(this.#context.host.log, this.settings, {
+      end,
+      handshake: this.#handshakeFailure,
+      rejected: this.#verdict?.ok === false ? this.#verdict.detail : null,
+      localAddress: this.#link.localAddress,
+    });
+    if (failure.tls !== null && failure.next !== 'legacy') this.#recordSecurity('failed', failure.tls);
+    return failure;
   }
 
-  #tlsFailed(failed: ConnectFailure): OpenFailure {
-    const { log } = this.#context.host;
-    const { dcid, target, level } = this.settings;
-    if (failed.retryLegacy || level === 'required') log.record(events.outgoingTlsFailed, dcid, failed.detail);
-    else log.record(events.outgoingTlsDeferring, dcid, failed.detail, failed.mismatch);
-    if (failed.explanation !== null) log.record(events.outgoingTlsExplained, dcid, failed.explanation);
-    const failure = ourFailure('4.7.5', `TLS handshake failed: ${failed.detail}`);
-    if (failed.retryLegacy) return { failure, next: 'legacy' };
-    if (level === 'required') log.record(events.outgoingTlsRequired, dcid, target.address);
-    return { failure, next: 'stop' };
+  #recordSecurity(got: string, detail: string): void {
+    const { dcid, domain, policy } = this.settings;
+    this.#context.host.log.record(events.outgoingSecurity, dcid, domain, policy.wanted, got, detail);
   }
 
   #arm(): void {

@@ -7,7 +7,7 @@ import type { DeliveryContext } from './connection.ts';
 import { Destination, type DestinationOwner } from './destination.ts';
 import type { DeliveryHost, DeliveryTask } from './host.ts';
 import { OutboundTls } from './outbound-tls.ts';
-import { destinationOf } from './route.ts';
+import { destinationOfRecipient } from './route.ts';
 import { failureOutcome, logFailure } from './status.ts';
 import { Transfer } from './transfer.ts';
 
@@ -198,7 +198,7 @@ export class Delivery implements DestinationOwner {
     const groups = new Map<string, number[]>();
     for (const rid of task.rids) {
       const address = task.envelope.recipients[rid]?.address ?? '';
-      const key = destinationOf(address.slice(address.lastIndexOf('@') + 1), snapshot);
+      const key = destinationOfRecipient(address, task.envelope.sender, snapshot);
       const group = groups.get(key);
       if (group === undefined) groups.set(key, [rid]);
       else group.push(rid);

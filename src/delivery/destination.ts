@@ -7,12 +7,13 @@
 //
 // `down` is entered in `#openingDone`, left in `idle`; another worker's finding comes in by `learn`.
 
-import type { TlsLevel } from '../smtp/client-owner.ts';
 import type { Failure, RecipientFailure } from '../smtp/failure.ts';
 import type { DestinationState } from '../spool/protocol.ts';
 import type { Connection, ConnectionOwner, DeliveryContext } from './connection.ts';
+import { controlsOf } from './controls.ts';
+import { DestinationTls } from './host-policy.ts';
 import { type AddressMemory, Opening, type OpeningResult } from './opening.ts';
-import { destinationEntry, type RouteHost, routeStamp } from './route.ts';
+import { type RouteHost, routeStamp } from './route.ts';
 import { failuresOf } from './status.ts';
 import type { Transfer } from './transfer.ts';
 
@@ -56,7 +57,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
   #pausedUntil = 0;
   #stopping = false;
   #stamp = '';
-  #level: TlsLevel = 'preferred';
+  #tls: DestinationTls;
   #limit = 1;
   #messages = 1;
 
@@ -64,6 +65,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
     this.key = key;
     this.#context = context;
     this.#owner = owner;
+    this.#tls = new DestinationTls(key, context.host.snapshot());
     this.#configure();
   }
 
@@ -222,14 +224,14 @@ export class Destination implements ConnectionOwner, AddressMemory {
   #configure(): void {
     const { host, tls } = this.#context;
     const snapshot = host.snapshot();
-    const entry = destinationEntry(this.key, snapshot);
+    const controls = controlsOf(this.key, snapshot);
     const { limits } = snapshot;
-    this.#level = levelOf(entry?.tls);
-    const limit = entry?.connections ?? limits.destinationConnections;
+    this.#tls = new DestinationTls(this.key, snapshot);
+    const limit = controls.connections ?? limits.destinationConnections;
     // Each worker gets its share, so that none takes all and leaves another's messages waiting.
     this.#limit = Math.max(1, Math.ceil(limit / (host.workers ?? 1)));
-    this.#messages = entry?.messagesPerConnection ?? limits.destinationMessages;
-    this.#stamp = [this.#level, tls.stamp, snapshot.hostname, routeStamp(this.key, snapshot)].join(' ');
+    this.#messages = controls.messagesPerConnection ?? limits.destinationMessages;
+    this.#stamp = [this.#tls.stamp, tls.stamp, snapshot.hostname, routeStamp(this.key, snapshot)].join(' ');
   }
 
   /** Opens connections for what waits, as many as may be. */
@@ -240,7 +242,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
       const settings = {
         destination: this.key,
         domain: address.slice(address.lastIndexOf('@') + 1),
-        level: this.#level,
+        tls: this.#tls,
         stamp: this.#stamp,
         messages: this.#messages,
       };
@@ -259,7 +261,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
     if (openings + this.#connections.size >= this.#limit || this.#context.now < this.#pausedUntil) return false;
     const { host } = this.#context;
     const { limits } = host.snapshot();
-    const limit = destinationEntry(this.key, host.snapshot())?.connections ?? limits.destinationConnections;
+    const limit = controlsOf(this.key, host.snapshot()).connections ?? limits.destinationConnections;
     if (!host.admit(this.key, limit)) return false;
     if (host.admit(allDestinations, limits.outgoingConnections)) return true;
     host.leave(this.key);
@@ -315,11 +317,4 @@ export class Destination implements ConnectionOwner, AddressMemory {
     // A failed probe is told as well: the next one is to wait longer.
     if (changed || state === 'down') this.#context.host.destination({ destination: this.key, state, reason });
   }
-}
-
-/** Levels beyond these are refused in the configuration until they are carried out. */
-function levelOf(tls: string | undefined): TlsLevel {
-  if (tls === undefined) return 'preferred';
-  if (tls === 'none' || tls === 'preferred') return tls;
-  return tls === 'preferred-verify' ? 'preferred' : 'required';
 }

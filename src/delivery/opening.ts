@@ -1,12 +1,15 @@
 // From a destination's key to a connection that is ready: route, then host by host, with the one retry for old TLS.
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { messageOf } from '../errors.ts';
 import * as events from '../ledger/events.ts';
-import type { TlsLevel } from '../smtp/client-owner.ts';
 import { dial, unknownAddress } from '../smtp/dial.ts';
 import { type Failure, ourFailure } from '../smtp/failure.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
-import { Connection, type ConnectionOwner, type DeliveryContext, type OpenFailure } from './connection.ts';
+import type { TlsPolicy } from '../tls/policy.ts';
+import { Connection, type ConnectionOwner, type DeliveryContext } from './connection.ts';
+import type { DestinationTls } from './host-policy.ts';
+import type { OpenFailure } from './open-failure.ts';
 import { leadsToUs } from './own-address.ts';
 import { type RouteHost, resolveRoute } from './route.ts';
 
@@ -14,7 +17,7 @@ export interface OpeningSettings {
   readonly destination: string;
   /** For the log: the recipients' domain. */
   readonly domain: string;
-  readonly level: TlsLevel;
+  readonly tls: DestinationTls;
   readonly stamp: string;
   /** Messages on one connection. */
   readonly messages: number;
@@ -47,6 +50,7 @@ export class Opening {
   #hangUp: (() => void) | null = null;
   #connection: Connection | null = null;
   #hosts: readonly RouteHost[] = [];
+  #nextHops: readonly string[] = [];
   #next = 0;
   #dcid = 0;
 
@@ -74,6 +78,7 @@ export class Opening {
           this.#finish(route.failure, false, '');
           return;
         }
+        this.#nextHops = route.nextHops;
         const fresh = route.hosts.filter((one) => !this.#memory.failed(one));
         this.#hosts = [...fresh, ...route.hosts.filter((one) => this.#memory.failed(one))];
         this.#tryNext(ourFailure('4.4.4', 'no usable address'), false);
@@ -106,21 +111,48 @@ export class Opening {
       this.#finish(last, tls, this.#hosts.at(-1)?.host ?? '');
       return;
     }
-    this.#try(target, this.#context.tls.needsLegacy(target.host, Date.now()));
+    const policy = this.#settings.tls.policy(target, this.#nextHops, this.#context.host.resolver);
+    if (!(policy instanceof Promise)) {
+      this.#approach(target, policy);
+      return;
+    }
+    policy.then(
+      (found) => {
+        if (!this.#over) this.#approach(target, found);
+      },
+      (error: unknown) => {
+        if (!this.#over) this.#tryNext(ourFailure('4.4.3', messageOf(error)), false);
+      },
+    );
   }
 
-  #try(target: RouteHost, legacy: boolean): void {
+  #approach(target: RouteHost, policy: TlsPolicy): void {
+    const { host, tls } = this.#context;
+    if (policy.refusal === null) {
+      const legacy = policy.level !== 'authenticated' && tls.needsLegacy(target.host, Date.now());
+      this.#try(target, policy, legacy);
+      return;
+    }
+    const { domain } = this.#settings;
+    host.log.record(events.outgoingHostRefused, domain, target.host, policy.wanted, policy.refusal);
+    // All its addresses have the same policy.
+    while (this.#hosts[this.#next]?.host === target.host) this.#next++;
+    this.#tryNext(ourFailure('4.7.5', policy.refusal), true);
+  }
+
+  #try(target: RouteHost, policy: TlsPolicy, legacy: boolean): void {
     const { host } = this.#context;
     const dcid = host.nextDcid();
     this.#dcid = dcid;
     this.#hangUp = dial(target, host.snapshot().timeouts.connect, {
       connected: (socket) => {
-        const { level, domain, stamp, messages } = this.#settings;
-        const settings = { dcid, target, level, legacy, domain, stamp, messages };
+        const { tls, domain, stamp, messages } = this.#settings;
+        const client = tls.client(policy, this.#context.tls);
+        const settings = { dcid, target, policy, tls: client, legacy, domain, stamp, messages };
         const connection = new Connection(this.#context, this.#owner, settings, socket, (failure) => {
           if (this.#over) return;
           if (failure === null) this.#finish(null, false, target.host);
-          else this.#failed(target, legacy, failure);
+          else this.#failed(target, policy, legacy, failure);
         });
         this.#connection = connection;
         this.#hangUp = () => connection.abort('shutting down');
@@ -146,7 +178,7 @@ export class Opening {
     });
   }
 
-  #failed(target: RouteHost, legacy: boolean, { failure, next }: OpenFailure): void {
+  #failed(target: RouteHost, policy: TlsPolicy, legacy: boolean, { failure, next, tls: cause }: OpenFailure): void {
     const { tls, host } = this.#context;
     if (next === 'legacy') {
       tls.rememberLegacy(target.host, Date.now());
@@ -154,13 +186,13 @@ export class Opening {
         events.mailNotice,
         `DCID ${this.#dcid} ${target.host} takes no TLS version from 1.2 on: older versions are tried on a new connection, and for 24 hours`,
       );
-      this.#try(target, true);
+      this.#try(target, policy, true);
       return;
     }
     // What was remembered did not help: the next connection begins anew.
     if (legacy) tls.forgetLegacy(target.host);
     this.#memory.remember(target);
-    if (next === 'host') this.#tryNext(failure, failure.status.startsWith('4.7.'));
+    if (next === 'host') this.#tryNext(failure, cause !== null);
     else this.#finish(failure, true, target.host);
   }
 }

@@ -1,23 +1,38 @@
 // TLS of outgoing connections: the contexts in force, and which hosts needed the old versions lately.
 import type { TlsServiceSettings } from '../config/snapshot.ts';
-import { type ClientTls, compileClientTls } from '../tls/contexts.ts';
+import { type ClientCredentials, type ClientTls, compileClientTls } from '../tls/contexts.ts';
+import type { TlsVersion } from '../tls/versions.ts';
 
 const remembered = 24 * 3600 * 1000;
 const mostHosts = 10_000;
+/** Contexts with other versions, authorities or certificates than the usual one. */
+const mostContexts = 1000;
 
 export class OutboundTls {
+  #settings: TlsServiceSettings;
   #client: ClientTls;
   #stamp: string;
+  readonly #special = new Map<string, ClientTls>();
   /** Host → until when (ms since the epoch); oldest first. */
   readonly #legacy = new Map<string, number>();
 
   constructor(settings: TlsServiceSettings) {
+    this.#settings = settings;
     this.#client = compileClientTls(settings);
     this.#stamp = stampOf(settings);
   }
 
-  get client(): ClientTls {
-    return this.#client;
+  /** The contexts for these of the versions selected, and these credentials; null: the usual ones. */
+  clientFor(versions: readonly TlsVersion[], credentials: ClientCredentials | null): ClientTls {
+    if (credentials === null && versions.length === this.#settings.versions.length) return this.#client;
+    const key = `${versions.join()} ${credentials?.stamp ?? ''}`;
+    let client = this.#special.get(key);
+    if (client === undefined) {
+      if (this.#special.size >= mostContexts) this.#special.clear();
+      client = compileClientTls({ ...this.#settings, versions }, credentials ?? {});
+      this.#special.set(key, client);
+    }
+    return client;
   }
 
   /** Equal stamps: the same settings. */
@@ -28,8 +43,10 @@ export class OutboundTls {
   update(settings: TlsServiceSettings): void {
     const stamp = stampOf(settings);
     if (stamp === this.#stamp) return;
+    this.#settings = settings;
     this.#client = compileClientTls(settings);
     this.#stamp = stamp;
+    this.#special.clear();
     // What was learnt under other settings is no reason to offer less under these.
     this.#legacy.clear();
   }

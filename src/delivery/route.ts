@@ -5,6 +5,15 @@ import type { Snapshot } from '../config/snapshot.ts';
 import type { MailHost, MailResolver } from '../dns/resolver.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { type Failure, ourBounce, ourFailure } from '../smtp/failure.ts';
+import {
+  demandOf,
+  dependsOnMessage,
+  formatKey,
+  hasAddressEntry,
+  hasOwnEntry,
+  parseKey,
+  verifiesDomain,
+} from './controls.ts';
 
 /** One address to try. */
 export interface RouteHost {
@@ -12,10 +21,17 @@ export interface RouteHost {
   readonly host: string;
   readonly address: string;
   readonly port: number;
+  /** Its name came from a signed answer about MX, or from the configuration. */
+  readonly secure: boolean;
 }
 
 export type Route =
-  | { readonly kind: 'hosts'; readonly hosts: readonly RouteHost[] }
+  | {
+      readonly kind: 'hosts';
+      readonly hosts: readonly RouteHost[];
+      /** The domain asked for and where its CNAMEs lead; empty where the hosts are configured. */
+      readonly nextHops: readonly string[];
+    }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** Begins the key of a destination that is a route shared by many domains. */
@@ -27,7 +43,6 @@ const mostAddresses = 20;
 
 /** Domain or suffix → targets, made once a snapshot. */
 const tables = new WeakMap<Snapshot, Map<string, readonly string[]>>();
-const own = new WeakMap<Snapshot, Map<string, Snapshot['destinations'][number]>>();
 
 function tableOf(snapshot: Snapshot): Map<string, readonly string[]> {
   let table = tables.get(snapshot);
@@ -36,16 +51,6 @@ function tableOf(snapshot: Snapshot): Map<string, readonly string[]> {
     tables.set(snapshot, table);
   }
   return table;
-}
-
-/** The entry of `destinations` for the domain, if it has one. */
-export function destinationEntry(domain: string, snapshot: Snapshot): Snapshot['destinations'][number] | undefined {
-  let table = own.get(snapshot);
-  if (table === undefined) {
-    table = new Map(snapshot.destinations.map((entry) => [entry.domain.toLowerCase(), entry]));
-    own.set(snapshot, table);
-  }
-  return table.get(domain);
 }
 
 /** The targets of the domain's route: exact, then the longest `.suffix`, then `*`; null: MX. */
@@ -79,13 +84,30 @@ export function canonicalDomain(domain: string): string {
 export function destinationOf(domain: string, snapshot: Snapshot): string {
   const name = canonicalDomain(domain);
   const to = routeOf(name, snapshot);
-  if (to === null || destinationEntry(name, snapshot) !== undefined) return name;
+  if (to === null || hasOwnEntry(name, snapshot) || verifiesDomain(snapshot)) return name;
   return routePrefix + to.join(',');
+}
+
+/** The key of one recipient's destination; equal to `destinationOf` unless entries name addresses or senders. */
+export function destinationOfRecipient(address: string, sender: string, snapshot: Snapshot): string {
+  const at = address.lastIndexOf('@') + 1;
+  const plain = destinationOf(address.slice(at), snapshot);
+  if (!dependsOnMessage(snapshot)) return plain;
+  const whole = `${address.slice(0, at).toLowerCase()}${canonicalDomain(address.slice(at))}`;
+  const base = hasAddressEntry(whole, snapshot) ? whole : plain;
+  return formatKey(base, demandOf(sender, snapshot));
+}
+
+/** The domain of a key; null for a route that many share. */
+function domainOf(base: string): string | null {
+  return base.startsWith(routePrefix) ? null : base.slice(base.lastIndexOf('@') + 1);
 }
 
 /** What decides where the key leads, as one string: two snapshots with equal answers lead to the same place. */
 export function routeStamp(key: string, snapshot: Snapshot): string {
-  return key.startsWith(routePrefix) ? key : (routeOf(key, snapshot)?.join(',') ?? 'MX');
+  const { base } = parseKey(key);
+  const domain = domainOf(base);
+  return domain === null ? base : (routeOf(domain, snapshot)?.join(',') ?? 'MX');
 }
 
 /**
@@ -99,10 +121,13 @@ export async function resolveRoute(
   isOwn: (address: string, port: number) => boolean = () => false,
 ): Promise<Route> {
   try {
-    const targets = key.startsWith(routePrefix) ? key.slice(routePrefix.length).split(',') : routeOf(key, snapshot);
-    if (targets !== null) return await resolveTargets(targets, key, resolver, isOwn);
-    if (key.startsWith('[')) return resolveLiteral(key, isOwn);
-    return await resolveMx(key, snapshot, resolver, isOwn);
+    const { base } = parseKey(key);
+    const domain = domainOf(base);
+    const targets = domain === null ? base.slice(routePrefix.length).split(',') : routeOf(domain, snapshot);
+    if (targets !== null) return await resolveTargets(targets, base, resolver, isOwn);
+    const name = domain ?? '';
+    if (name.startsWith('[')) return resolveLiteral(name, isOwn);
+    return await resolveMx(name, snapshot, resolver, isOwn);
   } catch (error) {
     return failed(dnsFailure(error, '5.1.2'));
   }
@@ -124,10 +149,10 @@ async function resolveTargets(
   for (const [index, { host, port }] of parsed.entries()) {
     for (const address of found.addresses[index] ?? []) {
       if (isOwn(address, port)) looped = true;
-      else hosts.push({ host, address, port });
+      else hosts.push({ host, address, port, secure: true });
     }
   }
-  if (hosts.length > 0) return { kind: 'hosts', hosts: hosts.slice(0, mostAddresses) };
+  if (hosts.length > 0) return { kind: 'hosts', hosts: hosts.slice(0, mostAddresses), nextHops: [] };
   if (looped) return loop(`the route of ${key.startsWith(routePrefix) ? targets.join(', ') : key} leads back to us`);
   // A wrong name in a route is the administrator's mistake, not the sender's: the mail waits.
   const failure = dnsFailure(found.error, '5.4.4');
@@ -141,7 +166,7 @@ function resolveLiteral(key: string, isOwn: (address: string, port: number) => b
   const valid = text.startsWith('ipv6:') ? isIPv6(address) : isIPv4(address);
   if (!key.endsWith(']') || !valid) return failed(ourBounce('5.1.3', `${key} is not an address literal`));
   if (isOwn(address, smtpPort)) return loop(`${key} is our own address`);
-  return { kind: 'hosts', hosts: [{ host: address, address, port: smtpPort }] };
+  return { kind: 'hosts', hosts: [{ host: address, address, port: smtpPort, secure: true }], nextHops: [] };
 }
 
 async function resolveMx(
@@ -169,9 +194,15 @@ async function resolveMx(
   const hosts: RouteHost[] = [];
   for (const [index, host] of candidates.entries()) {
     if (host.preference >= limit) continue;
-    for (const address of found.addresses[index] ?? []) hosts.push({ host: host.name, address, port: smtpPort });
+    for (const address of found.addresses[index] ?? []) {
+      hosts.push({ host: host.name, address, port: smtpPort, secure: answer.secure });
+    }
   }
-  if (hosts.length > 0) return { kind: 'hosts', hosts: hosts.slice(0, mostAddresses) };
+  if (hosts.length > 0) {
+    // The name behind an alias is one of the domain's names only where the alias is signed.
+    const nextHops = answer.secure && answer.name !== domain ? [domain, answer.name] : [domain];
+    return { kind: 'hosts', hosts: hosts.slice(0, mostAddresses), nextHops };
+  }
   if (ours.size > 0) return loop(`the mail hosts of ${domain} are ourselves`);
   return failed(dnsFailure(found.error, '5.4.4'));
 }

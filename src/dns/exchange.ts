@@ -1,19 +1,20 @@
 // One question to one server: UDP, then TCP where the answer did not fit (RFC 7766).
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import net from 'node:net';
-import { type DnsMessage, decodeAnswer, encodeQuestion, type QuestionType } from './message.ts';
+import { type DnsMessage, decodeAnswer, encodeQuestion, mixCase, type QuestionType } from './message.ts';
 
 export interface DnsServer {
   readonly address: string;
   readonly port: number;
-  /** Its AD bit is believed: it is on this machine, or the administrator chose it. */
+  /** Its AD bit is believed: it is on this machine, or the administrator said so. */
   readonly trusted: boolean;
 }
 
 /**
  * Asks once. Rejects with an Error: `timeout`, or that of the socket. Every question has a port and an ID of its own, and
- * the socket hears only the server (RFC 5452 4.5, 9.2).
+ * the socket hears only the server (RFC 5452 4.5, 9.2); over UDP the name has capitals by chance, and an answer without them
+ * is asked for again over TCP, where nobody beside the path can forge one.
  */
 export async function exchange(
   server: DnsServer,
@@ -22,12 +23,13 @@ export async function exchange(
   timeout: number,
 ): Promise<DnsMessage> {
   const deadline = performance.now() + timeout;
-  let answer = await overUdp(server, name, type, true, timeout);
+  const mixed = mixCase(name, randomBytes(32));
+  let answer = await overUdp(server, mixed, type, true, timeout);
   if (answer.rcode === 'FORMERR' || answer.rcode === 'NOTIMP' || answer.rcode === 'BADVERS') {
     // RFC 6891 7: a server that does not know EDNS0.
-    answer = await overUdp(server, name, type, false, left(deadline));
+    answer = await overUdp(server, mixed, type, false, left(deadline));
   }
-  return answer.truncated ? overTcp(server, name, type, left(deadline)) : answer;
+  return answer.truncated || !answer.caseKept ? overTcp(server, name, type, left(deadline)) : answer;
 }
 
 function left(deadline: number): number {

@@ -8,6 +8,8 @@ import { type DnsMessage, isName, type QuestionType, sameName } from './message.
 /** What a question came to; `none`: the name exists without such a record, or it does not exist. */
 export interface Found {
   readonly kind: 'records' | 'nodata' | 'nxdomain';
+  /** The name at the end of the CNAME chain, lower case; the one asked for where there is none. */
+  readonly name: string;
   /** Of the type asked for, at the end of the CNAME chain. */
   readonly records: readonly Answer[];
   /** Every answer on the way had the AD bit of a trusted server. */
@@ -32,6 +34,7 @@ export class Lookup {
   readonly #timeout: () => number;
   readonly #cache = new ExpiringMap<Found | PosternError>(mostEntries);
   readonly #pending = new Map<string, Promise<Found>>();
+  #validated = false;
 
   /** `timeout`: ms for one question, retries included. */
   constructor(servers: () => readonly DnsServer[], timeout: () => number) {
@@ -43,7 +46,7 @@ export class Lookup {
   ask(name: string, type: QuestionType): Promise<Found> {
     const plain = name.endsWith('.') ? name.slice(0, -1) : name;
     const asked = plain.toLowerCase();
-    if (!isName(asked)) return Promise.resolve(notAName);
+    if (!isName(asked)) return Promise.resolve({ ...notAName, name: asked });
     const key = `${type} ${asked}`;
     const cached = this.#cache.get(key, performance.now());
     if (cached instanceof PosternError) return Promise.reject(cached);
@@ -71,11 +74,18 @@ export class Lookup {
 
   clear(): void {
     this.#cache.clear();
+    this.#validated = false;
+  }
+
+  /** An answer with a believed AD bit was seen since the last `clear`. */
+  get validated(): boolean {
+    return this.#validated;
   }
 
   async #resolve(name: string, type: QuestionType, questions: number): Promise<Found> {
     const { message, trusted } = await this.#query(name, type);
     const secure = trusted && message.authentic;
+    if (secure) this.#validated = true;
     const { answers } = message;
     let current = name;
     let ttl = longestTtl;
@@ -83,7 +93,7 @@ export class Lookup {
       if (link === longestChain) throw softError(name, type, 'CNAME chain too long');
       const records = answers.filter((record) => record.type === type && sameName(record.name, current));
       if (records.length > 0) {
-        return { kind: 'records', records, secure, ttl: Math.min(ttl, ...records.map(ttlOf)) };
+        return { kind: 'records', name: current, records, secure, ttl: Math.min(ttl, ...records.map(ttlOf)) };
       }
       const alias = answers.find((record) => record.type === 'CNAME' && sameName(record.name, current));
       if (alias?.type !== 'CNAME') break;
@@ -102,6 +112,7 @@ export class Lookup {
       negative?.type === 'SOA' ? Math.min(ttlOf(negative), (negative.data.minimum ?? 0) * 1000, longestNegativeTtl) : 0;
     return {
       kind: message.rcode === 'NXDOMAIN' ? 'nxdomain' : 'nodata',
+      name: current,
       records: [],
       secure,
       ttl: Math.min(ttl, negativeTtl),
@@ -124,7 +135,7 @@ export class Lookup {
         try {
           const message = await exchange(server, name, type, Math.min(left, share));
           if (message.rcode === 'NOERROR' || message.rcode === 'NXDOMAIN') return { message, trusted: server.trusted };
-          reason = message.rcode;
+          reason = message.detail === '' ? message.rcode : `${message.rcode} (${message.detail})`;
           refused.add(server);
         } catch (error) {
           const text = messageOf(error);
@@ -138,7 +149,7 @@ export class Lookup {
   }
 }
 
-const notAName: Found = { kind: 'nxdomain', records: [], secure: false, ttl: 0 };
+const notAName: Omit<Found, 'name'> = { kind: 'nxdomain', records: [], secure: false, ttl: 0 };
 
 function ttlOf(record: Answer): number {
   return 'ttl' in record && record.ttl !== undefined ? Math.min(record.ttl * 1000, longestTtl) : 0;

@@ -1,7 +1,7 @@
 // Questions and answers on the wire (RFC 1035 4, RFC 6891), by dns-packet. Pure.
 import packet, { type Answer, type DecodedPacket, type Packet } from 'dns-packet';
 
-export type QuestionType = 'A' | 'AAAA' | 'MX' | 'PTR' | 'TLSA' | 'TXT';
+export type QuestionType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'PTR' | 'SOA' | 'TLSA' | 'TXT';
 
 /** What counts of an answer. */
 export interface DnsMessage {
@@ -10,6 +10,10 @@ export interface DnsMessage {
   readonly truncated: boolean;
   /** The AD bit. */
   readonly authentic: boolean;
+  /** The question came back letter by letter: whoever answered has seen it. */
+  readonly caseKept: boolean;
+  /** Why there is no answer, in the server's own words (RFC 8914), such as `DNSSEC Bogus`; mostly empty. */
+  readonly detail: string;
   readonly answers: readonly Answer[];
   readonly authorities: readonly Answer[];
 }
@@ -68,9 +72,50 @@ export function decodeAnswer(bytes: Buffer, id: number, name: string, type: Ques
     rcode: extended ? 'BADVERS' : (message.rcode ?? 'FORMERR'),
     truncated: message.flag_tc,
     authentic: message.flag_ad,
+    caseKept: question.name === name || trimmed(name) === '',
+    detail: extendedError(message.additionals ?? []),
     answers: message.answers ?? [],
     authorities: message.authorities ?? [],
   };
+}
+
+/** RFC 8914 5.2: those that say why a validating server gives no answer. */
+const extendedErrors: Readonly<Record<number, string>> = {
+  1: 'Unsupported DNSKEY Algorithm',
+  5: 'DNSSEC Indeterminate',
+  6: 'DNSSEC Bogus',
+  7: 'Signature Expired',
+  8: 'Signature Not Yet Valid',
+  9: 'DNSKEY Missing',
+  10: 'RRSIGs Missing',
+  12: 'NSEC Missing',
+  22: 'No Reachable Authority',
+  23: 'Network Error',
+};
+
+function extendedError(additionals: readonly Answer[]): string {
+  for (const record of additionals) {
+    if (record.type !== 'OPT') continue;
+    for (const option of record.options) {
+      // The types know the codes by name only; decoded they are numbers.
+      const code: unknown = option.code;
+      const { data } = option;
+      if (code !== 15 || !Buffer.isBuffer(data) || data.length < 2) continue;
+      const words = extendedErrors[data.readUInt16BE(0)];
+      if (words !== undefined) return words;
+    }
+  }
+  return '';
+}
+
+/** The same name in capitals and small letters by chance (draft-vixie-dnsext-dns0x20): a forger would have to guess them. */
+export function mixCase(name: string, random: Uint8Array): string {
+  let mixed = '';
+  for (let i = 0; i < name.length; i++) {
+    const letter = name.charAt(i);
+    mixed += ((random[i % random.length] ?? 0) >> (i & 7)) & 1 ? letter.toUpperCase() : letter.toLowerCase();
+  }
+  return mixed;
 }
 
 export function sameName(a: string, b: string): boolean {

@@ -10,12 +10,13 @@ import { type Found, hardError, Lookup } from './lookup.ts';
 import { isName, type QuestionType, reverseName } from './message.ts';
 import type { MailHost, MailResolver } from './resolver.ts';
 import { hasIpv6, isLoopback, parseHosts, parseResolvConf, WatchedFile } from './system.ts';
+import { probeValidation, type Validation } from './validation.ts';
 
 export interface Resolver extends MailResolver {
   /** Takes effect with `activate`; never throws, the servers were checked when the snapshot was compiled. */
   prepare(snapshot: Snapshot): { activate(): void };
-  /** The records of one type at a name (CNAMEs followed), for other users of DNS. */
-  ask(name: string, type: QuestionType): Promise<Found>;
+  /** Whether DNSSEC can be relied on here. Never rejects. */
+  validation(): Promise<Validation>;
 }
 
 const dnsPort = 53;
@@ -54,16 +55,25 @@ class StubResolver implements Resolver {
     this.#resolvConf = new WatchedFile(files.resolvConf ?? '/etc/resolv.conf', parseResolvConf);
     this.#hosts = new WatchedFile(files.hosts ?? '/etc/hosts', parseHosts);
     this.#lookup = new Lookup(
-      () => (this.#servers.length > 0 ? this.#servers : this.#resolvConf.value),
+      () => this.#asked,
       () => this.#timeouts.dns,
     );
+  }
+
+  get trusted(): boolean {
+    return this.#asked.some((server) => server.trusted);
+  }
+
+  get #asked(): readonly DnsServer[] {
+    return this.#servers.length > 0 ? this.#servers : this.#resolvConf.value;
   }
 
   prepare(snapshot: Snapshot): { activate(): void } {
     const servers = chosenServers(snapshot);
     return {
       activate: () => {
-        if (this.#dns.servers.join() !== snapshot.dns.servers.join()) {
+        const { dns } = snapshot;
+        if (this.#dns.servers.join() !== dns.servers.join() || this.#dns.trustAd !== dns.trustAd) {
           this.#lookup.clear();
           this.#reverse.clear();
         }
@@ -78,25 +88,32 @@ class StubResolver implements Resolver {
     return this.#lookup.ask(name, type);
   }
 
-  async mailHosts(domain: string): Promise<{ hosts: readonly MailHost[]; nullMx: boolean; secure: boolean }> {
+  validation(): Promise<Validation> {
+    return probeValidation(this.#asked, this.#lookup.validated, this.#timeouts.dns);
+  }
+
+  async mailHosts(
+    domain: string,
+  ): Promise<{ hosts: readonly MailHost[]; nullMx: boolean; secure: boolean; name: string }> {
     const found = await this.#lookup.ask(domain, 'MX');
     if (found.kind === 'nxdomain') {
       // A name of this machine's own list need not be in the DNS.
       if (!this.#isLocal(domain)) throw hardError(domain, 'MX', 'NXDomain');
     }
+    const { secure, name } = found;
     const records = found.records.flatMap((record) => (record.type === 'MX' ? [record.data] : []));
     // RFC 7505 3: one MX with the root as its host.
     if (records.length > 0 && records.every((record) => record.exchange === '.' || record.exchange === '')) {
-      return { hosts: [], nullMx: true, secure: found.secure };
+      return { hosts: [], nullMx: true, secure, name };
     }
     const hosts = records
       .map((record) => ({ name: record.exchange.toLowerCase().replace(/\.$/, ''), preference: record.preference ?? 0 }))
       .filter((host) => isName(host.name));
-    if (hosts.length > 0) return { hosts: ordered(hosts).slice(0, mostHosts), nullMx: false, secure: found.secure };
+    if (hosts.length > 0) return { hosts: ordered(hosts).slice(0, mostHosts), nullMx: false, secure, name };
     if (records.length > 0) throw hardError(domain, 'MX', 'no valid host name in the answer');
     // RFC 5321 5.1: no MX: the domain itself, if it has an address.
-    const { secure } = await this.addresses(domain);
-    return { hosts: [{ name: domain, preference: 0 }], nullMx: false, secure: found.secure && secure };
+    await this.addresses(domain);
+    return { hosts: [{ name: domain, preference: 0 }], nullMx: false, secure, name };
   }
 
   async addresses(name: string): Promise<{ addresses: readonly string[]; secure: boolean }> {
@@ -111,7 +128,8 @@ class StubResolver implements Resolver {
     let secure = true;
     for (const answer of [six, four]) {
       if (answer.status === 'rejected') continue;
-      secure &&= answer.value.secure;
+      // What an absent family says does not count: the addresses are what is used.
+      if (answer.value.records.length > 0) secure &&= answer.value.secure;
       for (const record of answer.value.records) {
         if ((record.type === 'A' || record.type === 'AAAA') && isIP(record.data) !== 0) addresses.push(record.data);
       }
@@ -183,12 +201,13 @@ class StubResolver implements Resolver {
   }
 }
 
-/** `dns.servers`; the administrator chose them, so their AD bit counts. */
+/** `dns.servers`; the AD bit of one that is not on this machine counts only where the administrator says so. */
 function chosenServers(snapshot: Snapshot): DnsServer[] {
   return snapshot.dns.servers.flatMap((text) => {
     const target = parseTarget(text, dnsPort);
+    const trusted = snapshot.dns.trustAd || (target.ok && isLoopback(target.value.host));
     return target.ok && isIP(target.value.host) !== 0
-      ? [{ address: target.value.host, port: target.value.port, trusted: true }]
+      ? [{ address: target.value.host, port: target.value.port, trusted }]
       : [];
   });
 }

@@ -145,6 +145,7 @@ export class ControlHost implements AdminHost {
       cpu: (user + system) / 1e6,
       memory: process.memoryUsage.rss(),
       collectors: ledger?.collectors ?? [],
+      dnssec: workers.find((worker) => worker?.dnssec)?.dnssec ?? null,
     };
   }
 }

@@ -5,10 +5,12 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Snapshot } from '../config/snapshot.ts';
 import { Counters } from '../counters.ts';
 import { CallAhead } from '../delivery/callahead.ts';
+import { dependsOnMessage } from '../delivery/controls.ts';
 import { Delivery } from '../delivery/delivery.ts';
 import type { DeliveryHost } from '../delivery/host.ts';
-import { destinationOf } from '../delivery/route.ts';
+import { destinationOf, destinationOfRecipient } from '../delivery/route.ts';
 import { createResolver } from '../dns/stub.ts';
+import type { Validation } from '../dns/validation.ts';
 import { PosternError } from '../errors.ts';
 import { createEventSink } from '../ledger/sink.ts';
 import type { Envelope } from '../smtp/envelope.ts';
@@ -17,6 +19,7 @@ import { createBodyWriters } from '../spool/body.ts';
 import { SpoolClient } from '../spool/client.ts';
 import { nextId } from '../spool/ids.ts';
 import { type Body, type Job, memoryOf, type StoreRequest } from '../spool/protocol.ts';
+import { DnssecWatch } from './dnssec.ts';
 import { Listeners } from './listeners.ts';
 import type { ThreadData } from './protocol.ts';
 import type { PreparedSnapshot, ThreadBody } from './thread.ts';
@@ -32,6 +35,8 @@ export interface MailWorkerStatus {
   readonly delivered: number;
   readonly deferred: number;
   readonly bounced: number;
+  /** Told by the first worker alone. */
+  readonly dnssec: Validation | null;
 }
 
 /** Key of the counter that all incoming connections share. */
@@ -44,6 +49,8 @@ export class MailWorker implements ThreadBody {
   readonly #listeners: Listeners;
   readonly #resolver;
   readonly #callAhead: CallAhead;
+  /** All workers ask the same servers: one watches. */
+  readonly #dnssec: DnssecWatch | null;
   #snapshot: Snapshot;
   #full = false;
   /** Destination keys of domains under the present routes; bounded, emptied by each commit. */
@@ -57,6 +64,7 @@ export class MailWorker implements ThreadBody {
     this.#snapshot = data.snapshot;
     this.#log = createEventSink(data.ledger);
     this.#resolver = createResolver(data.snapshot);
+    this.#dnssec = data.index === 0 ? new DnssecWatch(this.#resolver, this.#log, () => this.#snapshot) : null;
     const spoolDirectory = join(data.dataDirectory, 'spool');
     const ids = new BigInt64Array(data.ids);
     const counters = new Counters(data.counters, data.workers, data.index);
@@ -134,6 +142,7 @@ export class MailWorker implements ThreadBody {
   async start(): Promise<void> {
     const prepared = await this.#listeners.prepare(this.#snapshot);
     prepared.activate();
+    this.#dnssec?.look();
     this.#spool.setRoom(this.#delivery.room());
   }
 
@@ -147,6 +156,7 @@ export class MailWorker implements ThreadBody {
         resolver.activate();
         listeners.activate();
         this.#delivery.update();
+        this.#dnssec?.look();
       },
       abandon: () => listeners.abandon(),
     };
@@ -155,7 +165,15 @@ export class MailWorker implements ThreadBody {
   query(name: string): unknown {
     if (name === 'status') {
       const { connections, delivered, deferred, bounced } = this.#delivery.status();
-      return { ...this.#counts, outgoing: connections, delivered, deferred, bounced } satisfies MailWorkerStatus;
+      const dnssec = this.#dnssec?.known ?? null;
+      return {
+        ...this.#counts,
+        outgoing: connections,
+        delivered,
+        deferred,
+        bounced,
+        dnssec,
+      } satisfies MailWorkerStatus;
     }
     throw new PosternError('not-found', `a mail worker has no query "${name}"`);
   }
@@ -166,6 +184,7 @@ export class MailWorker implements ThreadBody {
   }
 
   async stop(deadline: number): Promise<void> {
+    this.#dnssec?.stop();
     await Promise.all([this.#listeners.stop(deadline), this.#delivery.stop(deadline)]);
     await this.#spool.flush();
     this.#log.flush();
@@ -218,10 +237,13 @@ export class MailWorker implements ThreadBody {
   /** Destination key → indexes of its recipients. */
   #group(envelope: Envelope): Map<string, number[]> {
     const groups = new Map<string, number[]>();
-    const { recipients } = envelope;
+    const { recipients, sender } = envelope;
+    const whole = dependsOnMessage(this.#snapshot);
     for (let rid = 0; rid < recipients.length; rid++) {
       const address = recipients[rid]?.address ?? '';
-      const destination = this.#destination(address.slice(address.lastIndexOf('@') + 1));
+      const destination = whole
+        ? destinationOfRecipient(address, sender, this.#snapshot)
+        : this.#destination(address.slice(address.lastIndexOf('@') + 1));
       const group = groups.get(destination);
       if (group === undefined) groups.set(destination, [rid]);
       else group.push(rid);

@@ -232,6 +232,26 @@ export const outgoingTlsRequired = define<[dcid: number, address: string]>(
   ['dcid', 'address'],
   (dcid, address) => `DCID ${dcid} IP ${address} TLS was required but could not be successfully negotiated`,
 );
+/**
+ * What TLS a connection was to have and what it has. `wanted`: level of the destination; `got`: `none`, `encrypted`,
+ * `verified`, `dane`, `failed`; `detail`: the name or record that matched, or why there was none.
+ */
+export const outgoingSecurity = define<[dcid: number, domain: string, wanted: string, got: string, detail: string]>(
+  'mail',
+  'Info',
+  'smtp.out.security',
+  ['dcid', 'domain', 'wanted', 'got', 'detail'],
+  (dcid, domain, wanted, got, detail) =>
+    `DCID ${dcid} domain ${domain} tls=${wanted}:${got}${detail === '' ? '' : ` (${detail})`}`,
+);
+/** A host that must not even be dialled now. */
+export const outgoingHostRefused = define<[domain: string, host: string, wanted: string, reason: string]>(
+  'mail',
+  'Info',
+  'smtp.out.hostRefused',
+  ['domain', 'host', 'wanted', 'reason'],
+  (domain, host, wanted, reason) => `Host ${host} of ${domain} is not used now: tls=${wanted}:failed (${reason})`,
+);
 /** `rids`: `0` or `0, 1, 2`. */
 export const deliveryStart = define<[dcid: number, mid: number, rids: string]>(
   'mail',

@@ -1,4 +1,5 @@
 // The client's side of a handshake on a connected socket: after the 220 to STARTTLS, or from the first byte.
+import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { ClientTls } from './contexts.ts';
@@ -26,6 +27,10 @@ export interface ConnectedTls {
   readonly resumed: boolean;
   /** What the server showed; nothing about it is a condition here. Null: it showed none. */
   readonly certificate: () => CertificateReport | null;
+  /** The same as it is, with the rest of what the server sent behind `issuerCertificate`, in the order sent. */
+  readonly peer: () => X509Certificate | undefined;
+  /** What OpenSSL says about chain and times (not about the name): its word, or null: in order. */
+  readonly verifyError: () => string | null;
 }
 
 export interface ConnectFailure {
@@ -108,6 +113,8 @@ export function connectTls(
       cipher: secure.getCipher().name,
       resumed: secure.isSessionReused(),
       certificate: () => reportCertificate(secure.getPeerX509Certificate(), verifyError(secure), name),
+      peer: () => secure.getPeerX509Certificate(),
+      verifyError: () => verifyError(secure),
     });
   };
   const timer = setTimeout(

@@ -2,7 +2,7 @@
 // signatures and 1,024-bit groups to everybody; so those versions get a context of their own, and only peers that can do no
 // better are sent to it.
 import { constants } from 'node:crypto';
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { CertificateSettings, TlsServiceSettings } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { acceptedSuites, atLevel, checkCiphers, type KeyKind, legacyLevel, modernLevel } from './ciphers.ts';
@@ -41,6 +41,18 @@ export interface ClientTls {
   readonly modern: SecureContext;
   /** Present only where 1.0 or 1.1 is selected beside a newer version. */
   readonly legacy: SecureContext | null;
+}
+
+/** Whom an outgoing connection trusts, and what it shows of itself. */
+export interface ClientCredentials {
+  /** Equal stamps: equal credentials. */
+  readonly stamp: string;
+  /** PEM text of the authorities to trust; absent: those of the system. */
+  readonly ca?: string;
+  /** Those of the system beside `ca`. */
+  readonly systemCa?: boolean;
+  /** Our own certificate and key, for a server that asks for one. */
+  readonly pairs?: CertificateSettings['pairs'];
 }
 
 /**
@@ -170,14 +182,16 @@ function keyKind(keyType: string): KeyKind | null {
   return keyType === 'rsa' || keyType === 'rsa-pss' ? 'RSA' : null;
 }
 
-/**
- * Compiles outgoing TLS. `ca`: PEM text of the authorities to trust instead of the built-in list. Throws `bad-configuration`,
- * `bad-ciphers`, or `bad-certificate` (unreadable `ca`).
- */
-export function compileClientTls(settings: TlsServiceSettings, options: { readonly ca?: string } = {}): ClientTls {
+/** Compiles outgoing TLS. Throws `bad-configuration`, `bad-ciphers`, or `bad-certificate` (unreadable `ca`, key). */
+export function compileClientTls(
+  settings: TlsServiceSettings,
+  options: Omit<ClientCredentials, 'stamp'> = {},
+): ClientTls {
+  const { ca, systemCa = false, pairs = [] } = options;
   const contexts = plan(settings, {
     ecdhCurve: clientGroups,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(ca === undefined ? {} : { ca: systemCa ? [...getCACertificates('default'), ca] : ca }),
+    ...(pairs.length === 0 ? {} : { cert: pairs.map((pair) => pair.cert), key: pairs.map((pair) => pair.key) }),
   });
   try {
     return {
@@ -188,7 +202,7 @@ export function compileClientTls(settings: TlsServiceSettings, options: { readon
   } catch (error) {
     throw new PosternError(
       'bad-certificate',
-      `OpenSSL refuses the list of authorities: ${opensslError(error)?.reason ?? messageOf(error)}`,
+      `OpenSSL refuses the list of authorities or the certificate: ${opensslError(error)?.reason ?? messageOf(error)}`,
       { remedy: 'give PEM text with one or more certificates', cause: error },
     );
   }

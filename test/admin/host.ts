@@ -149,6 +149,7 @@ function exampleStatus(): GatewayStatus {
     disk: { free: 10 * 1024 ** 3, total: 100 * 1024 ** 3 },
     cpu: 61,
     memory: 200 * 1024 ** 2,
+    dnssec: { state: 'validating', text: 'the resolver 127.0.0.1 validates DNSSEC' },
     collectors: [
       {
         name: 'siem',

@@ -31,6 +31,7 @@ test('a message goes out: the lines of the log, in order', async (t) => {
   await sender.stop();
   assert.deepEqual(sender.log.lines, [
     `New SMTP DCID 1 interface 127.0.0.1 address 127.0.0.1 port ${peer.port}`,
+    'DCID 1 domain example.com tls=preferred:none',
     'Delivery start DCID 1 MID 1 to RID [0]',
     'Message done DCID 1 MID 1 to RID [0]',
     "MID 1 RID [0] Response '2.0.0 OK'",
@@ -66,6 +67,7 @@ test('each recipient has an answer of its own', async (t) => {
     '2 deferred 4.2.2 452 4.2.2 mailbox full',
   ]);
   assert.deepEqual(sender.log.lines.slice(1), [
+    'DCID 1 domain example.com tls=preferred:none',
     'Delivery start DCID 1 MID 1 to RID [0, 1, 2, 3]',
     'Message done DCID 1 MID 1 to RID [0, 3]',
     "MID 1 RID [0, 3] Response '2.0.0 OK'",
@@ -224,7 +226,7 @@ test('where more waits than there are connections, the next message follows the 
   ]);
   assert.equal(peer.sessions.length, 1);
   const order = sender.log.lines.map((line) => line.replace(/^(\w+).* MID (\d).*/, '$1 $2'));
-  assert.deepEqual(order.slice(1, 9), [
+  assert.deepEqual(order.slice(2, 10), [
     'Delivery 1',
     'Message 1',
     "MID 1 RID [0] Response '2.0.0 OK'",

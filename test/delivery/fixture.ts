@@ -7,6 +7,7 @@ import type { Snapshot } from '../../src/config/snapshot.ts';
 import { Delivery } from '../../src/delivery/delivery.ts';
 import type { DeliveryHost, DeliveryTask } from '../../src/delivery/host.ts';
 import { destinationOf } from '../../src/delivery/route.ts';
+import type { Found } from '../../src/dns/lookup.ts';
 import type { MailHost, MailResolver } from '../../src/dns/resolver.ts';
 import { PosternError } from '../../src/errors.ts';
 import type { EventDefinition, EventSink, Value } from '../../src/ledger/events.ts';
@@ -17,7 +18,14 @@ export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
   return assembleSnapshot(
     fillDefaults({ hostname: 'gw.example.com', ...document }),
     1,
-    { addresses: null, certificates: [], authorities: new Map(), stamps: [], issues: [] },
+    {
+      addresses: null,
+      certificates: [],
+      authorities: new Map(),
+      destinationAuthorities: new Map(),
+      stamps: [],
+      issues: [],
+    },
     { name: 'demo', pairs: [] },
   );
 }
@@ -50,13 +58,17 @@ export class TableResolver implements MailResolver {
   readonly mx: Record<string, readonly MailHost[] | 'null' | PosternError> = {};
   readonly hosts: Record<string, readonly string[] | PosternError> = {};
 
-  async mailHosts(domain: string): Promise<{ hosts: readonly MailHost[]; nullMx: boolean; secure: boolean }> {
+  readonly trusted = false;
+
+  async mailHosts(
+    domain: string,
+  ): Promise<{ hosts: readonly MailHost[]; nullMx: boolean; secure: boolean; name: string }> {
     const answer = this.mx[domain];
     if (answer instanceof PosternError) throw answer;
-    if (answer === 'null') return { hosts: [], nullMx: true, secure: false };
-    if (answer !== undefined) return { hosts: answer, nullMx: false, secure: false };
+    if (answer === 'null') return { hosts: [], nullMx: true, secure: false, name: domain };
+    if (answer !== undefined) return { hosts: answer, nullMx: false, secure: false, name: domain };
     if (this.hosts[domain] !== undefined)
-      return { hosts: [{ name: domain, preference: 0 }], nullMx: false, secure: false };
+      return { hosts: [{ name: domain, preference: 0 }], nullMx: false, secure: false, name: domain };
     throw new PosternError('dns', `DNS Hard Error looking up ${domain} (MX):  NXDomain`);
   }
 
@@ -65,6 +77,10 @@ export class TableResolver implements MailResolver {
     if (answer instanceof PosternError) throw answer;
     if (answer !== undefined) return { addresses: answer, secure: false };
     throw new PosternError('dns', `DNS Hard Error looking up ${name} (A):  NXDomain`);
+  }
+
+  async ask(name: string): Promise<Found> {
+    return { kind: 'nodata', name, records: [], secure: false, ttl: 0 };
   }
 
   reverse(): { name: null; verified: false } {

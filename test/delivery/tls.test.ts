@@ -37,7 +37,8 @@ test('preferred: TLS, its line and the certificate between connection and delive
     sender.log.lines[2] ?? '',
     /^DCID 1 TLS certificate subject "CN=mx\.example".*not verified.*self-signed/,
   );
-  assert.equal(sender.log.lines[3], 'Delivery start DCID 1 MID 1 to RID [0]');
+  assert.equal(sender.log.lines[3], 'DCID 1 domain example.com tls=preferred:encrypted');
+  assert.equal(sender.log.lines[4], 'Delivery start DCID 1 MID 1 to RID [0]');
   assert.equal(sender.log.count(/TLS certificate/), 1, 'once a connection');
   assert.deepEqual(
     peer.messages.map((message) => message.protocol),
@@ -67,8 +68,9 @@ test('preferred: behind the 220 nothing goes out in clear text', async (t) => {
     /^DCID 1 TLS deferring: \(\d+, 'error:[0-9A-F]{8}:SSL routines:[^:]*:.*protocol version'\) TLS version mismatch could be the failure reason$/,
   );
   assert.match(sender.log.lines[2] ?? '', /^DCID 1 TLS explanation: ./);
-  assert.equal(sender.log.lines[3], 'DCID 1 close');
-  assert.match(sender.log.lines[4] ?? '', /^Delayed: DCID 1 MID 1 .* - 4\.7\.5 - Cryptographic failure/);
+  assert.match(sender.log.lines[3] ?? '', /^DCID 1 domain example\.com tls=preferred:failed \(TLS handshake failed: /);
+  assert.equal(sender.log.lines[4], 'DCID 1 close');
+  assert.match(sender.log.lines[5] ?? '', /^Delayed: DCID 1 MID 1 .* - 4\.7\.5 - Cryptographic failure/);
   assert.equal(peer.sessions.length, 1);
   assert.equal(peer.messages.length, 0);
 });

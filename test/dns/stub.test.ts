@@ -16,7 +16,10 @@ import { snapshotOf } from '../delivery/fixture.ts';
 
 interface Question {
   readonly id: number;
+  /** In small letters. */
   readonly name: string;
+  /** As it came. */
+  readonly sent?: string;
   readonly type: string;
   readonly edns: boolean;
 }
@@ -36,7 +39,8 @@ class Server {
       const [question] = query.questions ?? [];
       const one = {
         id: query.id ?? 0,
-        name: question?.name ?? '',
+        name: (question?.name ?? '').toLowerCase(),
+        sent: question?.name ?? '',
         type: question?.type ?? '',
         edns: query.additionals?.some((record) => record.type === 'OPT') === true,
       };
@@ -85,7 +89,7 @@ function answerTo(
     type: 'response',
     id: more.id ?? question.id,
     flags: packet.RECURSION_DESIRED | packet.RECURSION_AVAILABLE | (more.flags ?? 0) | (more.rcode ?? 0),
-    questions: [{ type: question.type as 'A', name: more.name ?? question.name }],
+    questions: [{ type: question.type as 'A', name: more.name ?? question.sent ?? question.name }],
     answers,
     authorities: more.authorities ?? [],
   });
@@ -145,6 +149,47 @@ test('forged answers are not heard: wrong ID, wrong name, wrong type, a question
   assert.deepEqual((await resolver.addresses('host.test')).addresses, ['192.0.2.1']);
 });
 
+test('why there is no answer, in the words of the server (RFC 8914)', async (t) => {
+  const { resolver } = await resolverOf(t, (question, say) =>
+    say(
+      packet.encode({
+        type: 'response',
+        id: question.id,
+        flags: 2,
+        questions: [{ type: question.type as 'A', name: question.sent ?? '' }],
+        additionals: [
+          {
+            type: 'OPT',
+            name: '.',
+            udpPayloadSize: 1232,
+            extendedRcode: 0,
+            ednsVersion: 0,
+            flags: 0,
+            flag_do: false,
+            options: [{ code: 15, data: Buffer.from([0, 6, 0x78]) } as never],
+          },
+        ],
+      }),
+    ),
+  );
+  await assert.rejects(resolver.ask('_25._tcp.mx.test', 'TLSA'), {
+    message: 'DNS Soft Error looking up _25._tcp.mx.test (TLSA):  SERVFAIL (DNSSEC Bogus)',
+  });
+});
+
+test('names go out in capitals and small letters by chance; an answer without them is asked for again over TCP', async (t) => {
+  const { server, resolver } = await resolverOf(
+    t,
+    only4((question, say) => say(answerTo(question, [a(question.name, '192.0.2.66')], { name: question.name }))),
+    only4((question, say) => say(answerTo(question, [a(question.name, '192.0.2.1')]))),
+  );
+  const name = 'a-host-with-many-letters.test';
+  assert.deepEqual((await resolver.addresses(name)).addresses, ['192.0.2.1']);
+  const sent = server.questions.map((question) => question.sent ?? '');
+  assert.ok(sent.every((one) => one.toLowerCase() === name));
+  assert.ok(new Set(sent).size > 1 && sent.some((one) => one !== name && one !== name.toUpperCase()));
+});
+
 test('an answer from another port is not heard', async (t) => {
   const stranger = createSocket('udp4');
   t.after(() => stranger.close());
@@ -153,7 +198,8 @@ test('an answer from another port is not heard', async (t) => {
     asker = from.port;
     const query = packet.decode(bytes);
     const type = query.questions?.[0]?.type ?? 'A';
-    const question = { id: query.id ?? 0, name: 'host.test', type, edns: true };
+    const sent = query.questions?.[0]?.name ?? '';
+    const question = { id: query.id ?? 0, name: 'host.test', sent, type, edns: true };
     stranger.send(answerTo(question, [a('host.test', '192.0.2.66')]), from.port, from.address);
     setTimeout(
       () => udp.send(answerTo(question, type === 'A' ? [a('host.test', '192.0.2.1')] : []), from.port, from.address),

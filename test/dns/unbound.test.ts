@@ -39,6 +39,32 @@ describe('a validating unbound with a signed zone', { skip }, () => {
     assert.equal((await resolver.ask('chain.signed.test', 'A')).secure, true);
   });
 
+  test('an answer has the name at the end of its aliases', async () => {
+    assert.equal((await resolver.ask('chain.signed.test', 'A')).name, 'implicit.signed.test');
+    assert.equal((await resolver.ask('chain.signed.test', 'TXT')).name, 'implicit.signed.test');
+    const alias = await resolver.ask('alias.signed.test', 'CNAME');
+    assert.deepEqual([alias.kind, alias.secure, alias.name], ['records', true, 'alias.signed.test']);
+    assert.equal((await resolver.mailHosts('mxalias.signed.test')).name, 'mxtarget.signed.test');
+  });
+
+  test('whether the resolver validates: seen by its answers; not believed elsewhere', async () => {
+    await resolver.mailHosts('signed.test');
+    assert.deepEqual(await resolver.validation(), {
+      state: 'validating',
+      text: 'the resolver 127.0.0.1 validates DNSSEC',
+    });
+    const untrusted = createResolver(snapshotOf({ dns: { servers: ['192.0.2.1'] } }));
+    assert.equal((await untrusted.validation()).state, 'untrusted');
+    assert.equal(untrusted.trusted, false);
+    const silent = createResolver(snapshotOf({ dns: { servers: ['127.0.0.1:1'] } }));
+    assert.equal((await silent.validation()).state, 'unreachable');
+    // Its root is not signed: this unbound knows the zones of the test only.
+    const fresh = createResolver(
+      snapshotOf({ dns: { servers: [`127.0.0.1:${unbound.port}`] }, timeouts: { dns: '1s' } }),
+    );
+    assert.match((await fresh.validation()).state, /^(not-validating|unreachable)$/);
+  });
+
   test('MX by preference, equal ones in random order', async () => {
     const orders = new Set<string>();
     for (let i = 0; i < 60; i++) orders.add((await hosts('signed.test')).join(' '));

@@ -52,6 +52,10 @@ const forms: readonly (readonly [event: string, form: string])[] = [
     'smtp.out.certificate',
     String.raw`DCID \d+ TLS certificate subject ".*" issuer ".*" expires \d{4}-\d\d-\d\d key .*`,
   ],
+  [
+    'smtp.out.security',
+    String.raw`DCID \d+ domain \S+ tls=(none|preferred|required):(none|encrypted|failed)( \([^\n]+\))?`,
+  ],
   ['delivery.start', String.raw`Delivery start DCID \d+ MID \d+ to RID \[\d+(, \d+)*\]`],
   ['delivery.done', String.raw`Message done DCID \d+ MID \d+ to RID \[\d+(, \d+)*\]`],
   ['delivery.response', String.raw`MID \d+ RID \[\d+(, \d+)*\] Response '.*'`],
@@ -188,6 +192,7 @@ test('every line of the reference, from the situation that it tells of', { skip 
       `New SMTP DCID 1 interface 127.0.0.1 address 127.0.0.1 port ${peers['good']?.port}`,
       'DCID 1 TLS success protocol TLSv1.3 cipher TLS_AES_256_GCM_SHA384',
       story.find((line) => line.startsWith('DCID 1 TLS certificate subject "CN=localhost"')),
+      'DCID 1 domain good.test tls=preferred:encrypted',
       'Delivery start DCID 1 MID 1 to RID [0]',
       'Message done DCID 1 MID 1 to RID [0]',
       "MID 1 RID [0] Response '2.0.0 OK'",

@@ -82,6 +82,21 @@ const forms: readonly (readonly [unknown, readonly Value[], string])[] = [
     [8, '203.0.113.5'],
     'DCID 8 IP 203.0.113.5 TLS was required but could not be successfully negotiated',
   ],
+  [
+    events.outgoingSecurity,
+    [30, 'example.net', 'dane', 'dane', 'TLSA 3 1 1 0011 at mx.example.net'],
+    'DCID 30 domain example.net tls=dane:dane (TLSA 3 1 1 0011 at mx.example.net)',
+  ],
+  [
+    events.outgoingSecurity,
+    [30, 'example.net', 'preferred', 'none', ''],
+    'DCID 30 domain example.net tls=preferred:none',
+  ],
+  [
+    events.outgoingHostRefused,
+    ['example.net', 'mx.example.net', 'dane', 'SERVFAIL'],
+    'Host mx.example.net of example.net is not used now: tls=dane:failed (SERVFAIL)',
+  ],
   [events.deliveryStart, [30, 14, '0'], 'Delivery start DCID 30 MID 14 to RID [0]'],
   [events.deliveryDone, [30, 14, '0, 1'], 'Message done DCID 30 MID 14 to RID [0, 1]'],
   [events.deliveryResponse, [14, '0', '2.0.0 OK'], "MID 14 RID [0] Response '2.0.0 OK'"],

@@ -23,6 +23,7 @@ export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
     certificates: [],
     addresses: null,
     authorities: new Map<string, string>(),
+    destinationAuthorities: new Map<string, string>(),
     stamps: [],
     issues: [],
   };

@@ -14,6 +14,7 @@ export function statusText(status: GatewayStatus, now: number): string {
     `Up since:                      ${formatTime(status.started)} (${formatSpan(now - status.started)})`,
     `System status:                 ${systemStatus(status)}`,
     `Configuration revision:        ${status.revision}`,
+    `DNSSEC:                        ${status.dnssec?.text ?? 'not known yet'}`,
     `Oldest Message:                ${queue.oldest === null ? 'No Messages' : formatSpan(now - queue.oldest)}`,
     '',
     'Counters since start:',

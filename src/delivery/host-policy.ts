@@ -1,0 +1,99 @@
+// The TLS of one destination: its policies by host, made when first needed and kept as long as the snapshot says the same.
+import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Snapshot } from '../config/snapshot.ts';
+import { lookUpDane } from '../dns/dane-lookup.ts';
+import type { MailResolver } from '../dns/resolver.ts';
+import type { TlsLevel } from '../smtp/client-owner.ts';
+import type { ClientCredentials, ClientTls } from '../tls/contexts.ts';
+import type { DaneVerdict } from '../tls/dane.ts';
+import { type Demand, needsDane, type TlsControls, type TlsPolicy, tlsPolicy } from '../tls/policy.ts';
+import { controlsOf, parseKey, tlsControls } from './controls.ts';
+import type { OutboundTls } from './outbound-tls.ts';
+import type { RouteHost } from './route.ts';
+
+/** Hosts of one destination whose policies are kept. */
+const mostPolicies = 64;
+
+export class DestinationTls {
+  /** Equal stamps: the same controls, authorities and certificate. */
+  readonly stamp: string;
+  readonly #controls: TlsControls;
+  readonly #demand: Demand | null;
+  /** Empty for a route that many domains share. */
+  readonly #domain: string;
+  readonly #versions: Snapshot['tls']['outbound']['versions'];
+  readonly #credentials: ClientCredentials | null;
+  readonly #policies = new Map<string, TlsPolicy>();
+
+  constructor(key: string, snapshot: Snapshot) {
+    const { base, demand } = parseKey(key);
+    const controls = controlsOf(key, snapshot);
+    this.#controls = tlsControls(controls);
+    this.#demand = demand;
+    this.#domain = base.startsWith('route:') ? '' : base.slice(base.lastIndexOf('@') + 1);
+    this.#versions = snapshot.tls.outbound.versions;
+    const certificate = snapshot.certificates.find((one) => one.name === controls.certificate);
+    this.#credentials =
+      controls.ca === undefined && certificate === undefined
+        ? null
+        : credentialsOf(controls.ca, controls.systemCa === true, certificate);
+    const { level, names } = this.#controls;
+    this.stamp = [level, demand ?? '', names.join(), this.#credentials?.stamp ?? ''].join(' ');
+  }
+
+  /** The policy towards one host of the destination. Asks DNS only where the level needs it. `nextHops`: see `Route`. */
+  policy(target: RouteHost, nextHops: readonly string[], resolver: MailResolver): TlsPolicy | Promise<TlsPolicy> {
+    if (!needsDane(this.#controls.level, this.#demand)) {
+      let known = this.#policies.get(target.host);
+      if (known === undefined) {
+        if (this.#policies.size >= mostPolicies) this.#policies.clear();
+        known = this.#make(target, nextHops, null);
+        this.#policies.set(target.host, known);
+      }
+      return known;
+    }
+    if (isIP(target.host) !== 0) {
+      return this.#make(target, nextHops, { kind: 'none', why: 'the host has only an address' });
+    }
+    const { host: name, port, secure } = target;
+    return lookUpDane({ name, port, secure }, resolver).then((verdict) => this.#make(target, nextHops, verdict));
+  }
+
+  client(policy: TlsPolicy, tls: OutboundTls): ClientTls {
+    return tls.clientFor(policy.versions, this.#credentials);
+  }
+
+  #make(target: RouteHost, nextHops: readonly string[], dane: DaneVerdict | null): TlsPolicy {
+    return tlsPolicy({
+      controls: this.#controls,
+      demand: this.#demand,
+      domain: this.#domain,
+      nextHops,
+      host: isIP(target.host) === 0 ? target.host : null,
+      dane,
+      versions: this.#versions,
+    });
+  }
+}
+
+/** What the SMTP client does about STARTTLS under a policy. */
+export function clientLevel(policy: TlsPolicy): TlsLevel {
+  if (!policy.starttls) return 'none';
+  return policy.onFailure.starttls === 'clear' ? 'preferred' : 'required';
+}
+
+function credentialsOf(
+  ca: string | undefined,
+  systemToo: boolean,
+  certificate: Snapshot['certificates'][number] | undefined,
+): ClientCredentials {
+  const stamp = createHash('sha256')
+    .update(JSON.stringify([ca, systemToo, certificate?.pairs.map((pair) => pair.cert)]))
+    .digest('base64');
+  return {
+    stamp,
+    ...(ca === undefined ? {} : { ca, systemCa: systemToo }),
+    ...(certificate === undefined ? {} : { pairs: certificate.pairs }),
+  };
+}

@@ -1,0 +1,69 @@
+// Why a connection never became ready: the lines of the log, and what to do next.
+import * as events from '../ledger/events.ts';
+import type { ClientEnd } from '../smtp/client-owner.ts';
+import { type Failure, ourFailure } from '../smtp/failure.ts';
+import type { ConnectFailure } from '../tls/connect.ts';
+import type { ConnectionSettings } from './connection.ts';
+
+/** What to do: try the next host, this one with older TLS, or stop here. */
+export interface OpenFailure {
+  readonly failure: Failure;
+  readonly next: 'host' | 'legacy' | 'stop';
+  /** TLS was the cause: why, in plain words. */
+  readonly tls: string | null;
+}
+
+export interface OpenEnd {
+  readonly end: ClientEnd;
+  /** The handshake failed. */
+  readonly handshake: ConnectFailure | null;
+  /** The handshake was in order, the certificate not what the policy wants. */
+  readonly rejected: string | null;
+  readonly localAddress: string;
+}
+
+export function openFailure(log: events.EventSink, settings: ConnectionSettings, how: OpenEnd): OpenFailure {
+  const { dcid, target, policy, domain } = settings;
+  const { end, handshake, rejected } = how;
+  const strict = policy.level !== 'none';
+  const afterTls = policy.onFailure.handshake === 'wait' ? 'stop' : 'host';
+  const required = () => {
+    if (strict) log.record(events.outgoingTlsRequired, dcid, target.address);
+  };
+  if (rejected !== null) {
+    log.record(events.outgoingTlsFailed, dcid, rejected);
+    required();
+    return { failure: ourFailure('4.7.5', rejected), next: 'host', tls: rejected };
+  }
+  if (handshake !== null) {
+    if (handshake.retryLegacy || strict) log.record(events.outgoingTlsFailed, dcid, handshake.detail);
+    else log.record(events.outgoingTlsDeferring, dcid, handshake.detail, handshake.mismatch);
+    if (handshake.explanation !== null) log.record(events.outgoingTlsExplained, dcid, handshake.explanation);
+    const text = `TLS handshake failed: ${handshake.detail}`;
+    const failure = ourFailure('4.7.5', text);
+    if (handshake.retryLegacy) return { failure, next: 'legacy', tls: text };
+    required();
+    return { failure, next: afterTls, tls: text };
+  }
+  if (end.kind === 'tls-required') {
+    required();
+    return { failure: end.failure, next: 'host', tls: end.failure.text };
+  }
+  if (end.kind === 'starttls-injection') {
+    log.record(events.outgoingTlsDeferring, dcid, end.failure.text, false);
+    required();
+    return { failure: end.failure, next: afterTls, tls: end.failure.text };
+  }
+  const { code, text } = end.failure;
+  log.record(
+    events.connectionError,
+    dcid,
+    domain,
+    target.address,
+    target.port,
+    code === 0 ? text : `${code} ${text}`,
+    how.localAddress,
+    code === 0 ? 'network error' : 'unexpected SMTP response',
+  );
+  return { failure: end.failure, next: 'host', tls: null };
+}

@@ -1,0 +1,219 @@
+// What TLS a delivery to one host must have, from everything that has a say in it: one value, made once per destination and
+// host, never changed. Two questions apart: which host is it (trust), and how good is the connection (level).
+import type { DaneVerdict, TlsaRecord } from './dane.ts';
+import type { TlsVersion } from './versions.ts';
+
+export const destinationLevels = [
+  'none',
+  'preferred',
+  'preferred-verify',
+  'required',
+  'required-verify',
+  'dane',
+  'dane-only',
+] as const;
+
+/** `destinations[].tls`. */
+export type DestinationLevel = (typeof destinationLevels)[number];
+
+/** What mail of one sender demands of its way, whatever the destination's level is. */
+export type Demand = 'required' | 'required-verify' | 'dane-only';
+
+/** What the configuration says about one destination. */
+export interface TlsControls {
+  readonly level: DestinationLevel;
+  /** Names of which the certificate must have one: `host`, `domain`, a name, or `.name` for all below it. */
+  readonly names: readonly string[];
+}
+
+export interface PolicyInput {
+  readonly controls: TlsControls;
+  readonly demand: Demand | null;
+  /** The recipient's domain; empty for a route that many share. */
+  readonly domain: string;
+  /** The domain that DNS was asked for and where its CNAMEs lead; empty where the host was configured. */
+  readonly nextHops: readonly string[];
+  /** Name of the host; null for one that has only an address. */
+  readonly host: string | null;
+  /** Null: nobody asked, because the level does not need it. */
+  readonly dane: DaneVerdict | null;
+  /** Of `tls.outbound`. */
+  readonly versions: readonly TlsVersion[];
+}
+
+export interface TlsPolicy {
+  /** The level in force, for the log: that of the destination, or the sender's demand where it is the stricter one. */
+  readonly wanted: DestinationLevel;
+  /** How the host is known to be the right one. */
+  readonly trust: 'none' | 'dnssec';
+  /** The least that the connection must have. */
+  readonly level: 'none' | 'encrypted' | 'authenticated';
+  /** STARTTLS is used where it is offered. */
+  readonly starttls: boolean;
+  /** What the certificate is compared with. */
+  readonly check: 'none' | 'pkix' | 'dane';
+  readonly versions: readonly TlsVersion[];
+  /** Name in the ClientHello; null: none. */
+  readonly sni: string | null;
+  /** Reference identifiers: names, or `.name` for all below. Empty: any name will do. */
+  readonly names: readonly string[];
+  /** Of `check: 'dane'`. */
+  readonly tlsa: readonly TlsaRecord[];
+  readonly onFailure: {
+    /** STARTTLS is not offered or refused. */
+    readonly starttls: 'clear' | 'host';
+    /** The handshake failed. `wait`: no other host either. */
+    readonly handshake: 'wait' | 'host';
+    readonly certificate: 'accept' | 'host';
+  };
+  /** The host must not be dialled at all now, and why. */
+  readonly refusal: string | null;
+  /** Why it is this policy, in plain words. */
+  readonly why: string;
+}
+
+const strict = { starttls: 'host', handshake: 'host', certificate: 'host' } as const;
+const encrypting = { starttls: 'host', handshake: 'wait', certificate: 'accept' } as const;
+const opportunistic = { starttls: 'clear', handshake: 'wait', certificate: 'accept' } as const;
+
+/** How much each level guarantees; a demand raises what is below it. */
+const rank: Readonly<Record<DestinationLevel, number>> = {
+  none: 0,
+  preferred: 1,
+  'preferred-verify': 1,
+  dane: 1,
+  required: 2,
+  'required-verify': 3,
+  'dane-only': 4,
+};
+
+/** Whether what DNS says about TLSA decides anything at this level. */
+export function needsDane(level: DestinationLevel, demand: Demand | null): boolean {
+  return level === 'dane' || level === 'dane-only' || demand === 'dane-only';
+}
+
+/** What must be reached at least: the level, or what the sender demands beyond it. */
+export function stricter(level: DestinationLevel, demand: Demand | null): DestinationLevel {
+  return demand === null || rank[level] >= rank[demand] ? level : demand;
+}
+
+export function tlsPolicy(input: PolicyInput): TlsPolicy {
+  const { controls, demand, dane } = input;
+  const wanted = stricter(controls.level, demand);
+  if (controls.level === 'dane' && wanted !== 'dane-only') {
+    // Records count whatever else is demanded; only where they cannot authenticate the host does the other say hold.
+    const policy = dane?.kind === 'unusable' && demand === 'required-verify' ? null : danePolicy(input, 'dane', dane);
+    if (policy !== null) return policy;
+    const rest = demand ?? 'preferred';
+    const why = dane?.kind === 'none' || dane?.kind === 'unusable' ? dane.why : 'DNS was not asked';
+    return { ...plainPolicy(input, rest), wanted: demand ?? 'dane', why: `no DANE: ${why}` };
+  }
+  if (wanted === 'dane-only') return daneOnlyPolicy(input, dane);
+  return plainPolicy(input, wanted);
+}
+
+/** Null: DANE has no say. */
+function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: DaneVerdict | null): TlsPolicy | null {
+  if (dane === null || dane.kind === 'none') return null;
+  const common = {
+    wanted,
+    trust: 'dnssec',
+    starttls: true,
+    names: [],
+    tlsa: [],
+    onFailure: strict,
+    refusal: null,
+  } as const;
+  if (dane.kind === 'failed') {
+    return {
+      ...common,
+      level: 'authenticated',
+      check: 'dane',
+      versions: modern(input.versions),
+      sni: input.host,
+      refusal: dane.why,
+      why: `whether the host has TLSA records cannot be told now: ${dane.why}`,
+    };
+  }
+  if (dane.kind === 'unusable') {
+    return {
+      ...common,
+      level: 'encrypted',
+      check: 'none',
+      versions: input.versions,
+      sni: dane.base,
+      onFailure: { ...strict, certificate: 'accept' },
+      why: `${dane.why}: encryption without authentication`,
+    };
+  }
+  return {
+    ...common,
+    level: 'authenticated',
+    check: 'dane',
+    versions: modern(input.versions),
+    // RFC 7672 8.1.
+    sni: dane.base,
+    // RFC 7672 3.2.3: for DANE-TA; DANE-EE asks for no name.
+    names: unique([dane.base, ...input.nextHops]),
+    tlsa: dane.records,
+    why: `TLSA records at ${dane.base}`,
+  };
+}
+
+function daneOnlyPolicy(input: PolicyInput, dane: DaneVerdict | null): TlsPolicy {
+  const policy = danePolicy(input, 'dane-only', dane);
+  if (policy !== null && policy.check === 'dane') return policy;
+  const why = dane === null ? 'DNS was not asked' : dane.kind === 'usable' ? '' : dane.why;
+  return {
+    wanted: 'dane-only',
+    trust: 'none',
+    level: 'authenticated',
+    starttls: true,
+    check: 'dane',
+    versions: modern(input.versions),
+    sni: input.host,
+    names: [],
+    tlsa: [],
+    onFailure: strict,
+    refusal: `dane-only, but ${why}`,
+    why: `DANE is demanded, but ${why}`,
+  };
+}
+
+function plainPolicy(input: PolicyInput, wanted: DestinationLevel): TlsPolicy {
+  const verified = wanted === 'required-verify';
+  const check = verified || wanted === 'preferred-verify' ? 'pkix' : 'none';
+  const demanded = wanted !== input.controls.level;
+  return {
+    wanted,
+    trust: 'none',
+    level: verified ? 'authenticated' : wanted === 'required' ? 'encrypted' : 'none',
+    starttls: wanted !== 'none',
+    check,
+    versions: verified ? modern(input.versions) : input.versions,
+    sni: input.host,
+    names: check === 'pkix' ? referenceNames(input) : [],
+    tlsa: [],
+    onFailure: verified ? strict : wanted === 'required' ? encrypting : opportunistic,
+    refusal: null,
+    why: demanded ? `${wanted} is demanded for this sender` : `the level of the destination is ${wanted}`,
+  };
+}
+
+/** TLS 1.2 is the least wherever a certificate decides: older versions sign with MD5 and SHA-1. */
+function modern(versions: readonly TlsVersion[]): readonly TlsVersion[] {
+  return versions.filter((version) => version === 'TLSv1.2' || version === 'TLSv1.3');
+}
+
+function referenceNames({ controls, domain, host }: PolicyInput): readonly string[] {
+  const names = controls.names.flatMap((name) => {
+    if (name === 'host') return host === null ? [] : [host];
+    if (name !== 'domain') return [name];
+    return domain === '' ? [] : [domain, `.${domain}`];
+  });
+  return unique(names);
+}
+
+function unique(names: readonly string[]): readonly string[] {
+  return [...new Set(names)];
+}
