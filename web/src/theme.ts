@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple, Modal } from '@mantine/core';
+import { Badge, type CSSVariablesResolver, createTheme, type MantineColorsTuple, Modal } from '@mantine/core';
 
 const postern: MantineColorsTuple = [
   '#e7f6f9',
@@ -17,8 +17,6 @@ export const theme = createTheme({
   colors: { postern },
   primaryColor: 'postern',
   primaryShade: { light: 8, dark: 8 },
-  autoContrast: true,
-  luminanceThreshold: 0.3,
   defaultRadius: 'md',
   cursorType: 'pointer',
   respectReducedMotion: true,
@@ -26,17 +24,24 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   headings: { fontWeight: '600' },
   components: {
+    Badge: Badge.extend({ defaultProps: { tt: 'none' } }),
     Modal: Modal.extend({ defaultProps: { centered: true } }),
   },
 });
 
-/** Mantine's grey and red for secondary text are below the contrast of WCAG AA (4.5:1) on our backgrounds. */
+/** Mantine's grey and red for secondary text, and its colours of notes, are below the contrast of WCAG AA (4.5:1) on our backgrounds. */
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     '--mantine-color-dimmed': 'var(--mantine-color-gray-7)',
     '--mantine-color-error': 'var(--mantine-color-red-9)',
     '--mantine-color-placeholder': 'var(--mantine-color-gray-7)',
+    '--mantine-color-yellow-light': '#fff6d6',
+    '--mantine-color-yellow-light-color': '#6b4a00',
+    '--mantine-color-red-light': '#fdeaea',
+    '--mantine-color-red-light-color': '#9b1c20',
+    '--mantine-color-green-light': '#e5f6ea',
+    '--mantine-color-green-light-color': '#17602f',
     '--postern-background': '#f4f6f8',
     '--postern-surface': '#ffffff',
     '--postern-border': '#dbe1e6',
@@ -52,6 +57,12 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-dimmed': 'var(--mantine-color-dark-1)',
     '--mantine-color-error': 'var(--mantine-color-red-4)',
     '--mantine-color-placeholder': 'var(--mantine-color-dark-1)',
+    '--mantine-color-yellow-light': '#312a14',
+    '--mantine-color-yellow-light-color': '#ffdf80',
+    '--mantine-color-red-light': '#381c1e',
+    '--mantine-color-red-light-color': '#ffb0b0',
+    '--mantine-color-green-light': '#15301f',
+    '--mantine-color-green-light-color': '#8be0aa',
     '--mantine-color-body': '#161a1d',
     '--postern-background': '#101315',
     '--postern-surface': '#191d21',

@@ -54,6 +54,18 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/changes/commit.tsx'), 'CommitPage'),
   },
   {
+    path: '/system/users',
+    title: 'users.title',
+    section: 'system',
+    page: page(() => import('../pages/system/users.tsx'), 'Users'),
+  },
+  {
+    path: '/account',
+    title: 'frame.account',
+    section: null,
+    page: page(() => import('../pages/account/account.tsx'), 'Account'),
+  },
+  {
     path: '/system/tokens',
     title: 'tokens.title',
     section: 'system',

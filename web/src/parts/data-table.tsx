@@ -75,6 +75,8 @@ export interface Column<Row> {
 export interface Selection {
   readonly keys: ReadonlySet<string>;
   readonly onChange: (keys: ReadonlySet<string>) => void;
+  /** There is no box for all rows of the page. */
+  readonly withoutAll?: boolean;
 }
 
 export interface DataTableProps<Row> {
@@ -120,7 +122,7 @@ export function DataTable<Row>({ label, columns, rowKey, pages, empty, selection
             <tr role="row">
               {selection !== undefined && (
                 <th role="columnheader" scope="col" className={classes['select']}>
-                  <SelectAll keys={(rows ?? []).map(rowKey)} selection={selection} />
+                  {selection.withoutAll !== true && <SelectAll keys={(rows ?? []).map(rowKey)} selection={selection} />}
                 </th>
               )}
               {columns.map(({ key, title, align, tight }) => (

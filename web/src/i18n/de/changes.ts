@@ -54,7 +54,7 @@ export const changes: Readonly<Record<keyof typeof english, string>> = {
   'file.export': 'Exportieren',
   'file.exportText': 'Es enthält keine Geheimnisse: Schlüssel von Zertifikaten sind Dateinamen.',
   'file.exportCommitted': 'Geltende herunterladen',
-  'file.exportPending': 'Mit meinen ausstehenden Änderungen herunterladen',
+  'file.exportPending': 'Ausstehende herunterladen',
   'file.import': 'Importieren',
   'file.importText':
     'Das Dokument ersetzt Ihre ausstehende Konfiguration als Ganzes; was es auslässt, bekommt seinen Standardwert. Es gilt, sobald die Änderungen bestätigt sind. Ein Dokument mit einem Fehler ändert nichts.',

@@ -5,5 +5,6 @@ import { frame } from './frame.ts';
 import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
+import { users } from './users.ts';
 
-export const de = { ...frame, ...changes, ...session, ...ssl, ...access, ...system };
+export const de = { ...frame, ...changes, ...session, ...ssl, ...access, ...system, ...users };

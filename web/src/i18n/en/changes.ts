@@ -51,7 +51,7 @@ export const changes = {
   'file.export': 'Export',
   'file.exportText': 'It holds no secrets: keys of certificates are names of files.',
   'file.exportCommitted': 'Download what is in force',
-  'file.exportPending': 'Download with my pending changes',
+  'file.exportPending': 'Download what is pending',
   'file.import': 'Import',
   'file.importText':
     'The document replaces your pending configuration as a whole; keys that it leaves out have their defaults. It takes effect with Commit Changes. A document with a mistake changes nothing.',

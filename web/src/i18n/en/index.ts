@@ -5,6 +5,7 @@ import { frame } from './frame.ts';
 import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
+import { users } from './users.ts';
 
-export const en = { ...frame, ...changes, ...session, ...ssl, ...access, ...system } as const;
+export const en = { ...frame, ...changes, ...session, ...ssl, ...access, ...system, ...users } as const;
 export type English = typeof en;

@@ -30,7 +30,9 @@ export function Comparison() {
     >
       <Await query={diff}>
         {({ changes }) => (
-          <Card title={t('commit.changes', { count: changes.length })} flush={changes.length > 0}>
+          <Card
+            {...(changes.length === 0 ? {} : { title: t('commit.changes', { count: changes.length }), flush: true })}
+          >
             {changes.length === 0 ? (
               <Empty icon="check" title={t('history.same')} />
             ) : (

@@ -118,7 +118,7 @@ export function History() {
           rowKey={({ number }) => String(number)}
           pages={pages}
           empty={<Empty title={t('history.empty')} />}
-          selection={{ keys: chosen, onChange: (keys) => setChosen(lastTwo(keys)) }}
+          selection={{ keys: chosen, withoutAll: true, onChange: (keys) => setChosen(lastTwo(keys)) }}
         />
       </Card>
     </Page>

@@ -8,6 +8,7 @@ import { Facts } from '../../parts/facts.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { Card, Page } from '../../parts/page.tsx';
 import { Await } from '../../parts/states.tsx';
+import classes from './version.module.css';
 
 export function VersionAndHealth() {
   const { t } = useLanguage();
@@ -81,7 +82,7 @@ function Health({ status }: { readonly status: Status }) {
           [t('version.cpu'), format.duration(status.cpu * 1000)],
         ]}
       />
-      <Table mt="lg" aria-label={t('version.threads')}>
+      <Table mt="lg" aria-label={t('version.threads')} className={classes['table']}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{t('version.thread')}</Table.Th>
@@ -100,7 +101,7 @@ function Health({ status }: { readonly status: Status }) {
         </Table.Tbody>
       </Table>
       {status.collectors.length > 0 && (
-        <Table mt="lg" aria-label={t('version.collectors')}>
+        <Table mt="lg" aria-label={t('version.collectors')} className={classes['table']}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{t('version.collector')}</Table.Th>
