@@ -147,7 +147,7 @@ function explanation(notice: Notice, utf8: boolean): string {
   const lines = [...intro[kind], ''];
   for (const { recipient, reply, host, status } of recipients) {
     lines.push(`<${recipient.address}>`);
-    const said = host === '' ? '' : `${host} said: `;
+    const said = isSmtpReply(reply, host) ? `${host} said: ` : '';
     lines.push(...wrap(clean(`${said}${reply === '' ? status : reply}`, utf8), 72).map((text) => `    ${text}`), '');
   }
   return lines.map((text) => `${clean(text, utf8)}\r\n`).join('');
@@ -167,13 +167,24 @@ function report(notice: Notice, utf8: boolean): string {
     add('Final-Recipient', `${isAscii(recipient.address) ? 'rfc822' : 'utf-8'}; ${recipient.address}`);
     add('Action', kind);
     add('Status', statusOf(status, kind));
-    if (host !== '') add('Remote-MTA', `dns; ${host}`);
+    if (host !== '') add('Remote-MTA', `dns; ${mtaName(host)}`);
     // A remote reply is of type smtp; our own words must not pass for one (RFC 3464 2.3.6).
-    if (reply !== '') add('Diagnostic-Code', `${host === '' ? 'X-Postern' : 'smtp'}; ${reply}`);
+    if (reply !== '') add('Diagnostic-Code', `${isSmtpReply(reply, host) ? 'smtp' : 'X-Postern'}; ${reply}`);
     if (kind === 'failed' || kind === 'delayed') add('Last-Attempt-Date', dateTime(now));
     if (kind === 'delayed' && retryUntil !== undefined) add('Will-Retry-Until', dateTime(retryUntil));
   }
   return out.join('');
+}
+
+/** Of the host itself, not what we say about it: it begins with its code. */
+function isSmtpReply(reply: string, host: string): boolean {
+  return host !== '' && /^[2-5][0-9]{2}(?: |$)/.test(reply);
+}
+
+/** A name, or an address literal in brackets (RFC 3464 2.1.2, RFC 5321 4.1.3). */
+function mtaName(host: string): string {
+  if (host.includes(':')) return `[IPv6:${host}]`;
+  return /^[0-9.]+$/.test(host) ? `[${host}]` : host;
 }
 
 /** The class must fit the action (RFC 3464 2.3.4): a report of failure says 5, of delay 4, of success 2. */

@@ -129,6 +129,20 @@ test('our own words are no SMTP reply; a delay says until when', () => {
   assert.ok(!text.includes('Remote-MTA'));
 });
 
+test('what we say about a host is not put into its mouth; an address stands in brackets', () => {
+  const told = (host: string, reply: string) =>
+    textOf(
+      composeNotice(
+        notice({ kind: 'failed', recipients: [{ recipient: { address: 'b@x.example' }, status: '5.6.7', reply, host }] }),
+      ),
+    );
+  const ours = told('mx.example.com', 'message needs SMTPUTF8, which the server does not offer');
+  assert.match(ours, /\r\n {4}message needs SMTPUTF8, which the server does not offer\r\n/);
+  assert.match(ours, /\r\nRemote-MTA: dns; mx\.example\.com\r\nDiagnostic-Code: X-Postern; message needs SMTPUTF8/);
+  assert.match(told('192.0.2.5', '554 no'), /\r\nRemote-MTA: dns; \[192\.0\.2\.5\]\r\nDiagnostic-Code: smtp; 554 no\r\n/);
+  assert.match(told('2001:db8::1', '554 no'), /\r\nRemote-MTA: dns; \[IPv6:2001:db8::1\]\r\n/);
+});
+
 test('8-bit headers make the notice 8BITMIME; SMTPUTF8 makes it global (RFC 6533)', () => {
   const content = Buffer.from('Subject: gr\u00fc\u00df\r\n\r\nx\r\n');
   const eight = composeNotice(notice({ content }));
