@@ -122,7 +122,7 @@ export class RawShell {
   }
 }
 
-export async function until(condition: () => boolean, deadline = 5000): Promise<void> {
+export async function until(condition: () => boolean, deadline = 60_000): Promise<void> {
   const end = Date.now() + deadline;
   while (!condition()) {
     if (Date.now() > end) throw new Error('waited in vain');

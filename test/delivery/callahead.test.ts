@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CallAhead } from '../../src/delivery/callahead.ts';
 import { CertificateDirectory } from '../tls/peers.ts';
 import { routedTo, Sender } from './fixture.ts';
@@ -45,16 +44,19 @@ test('postmaster is never asked about (RFC 5321 4.5.1)', async (t) => {
 });
 
 test('equal questions fly once; a negative answer is kept a quarter as long', async (t) => {
-  const { peer, callAhead } = await setUp(t, { reply: known }, { recipients: { callAhead: true, cache: '1s' } });
+  const { peer, callAhead } = await setUp(t, { reply: known }, { recipients: { callAhead: true, cache: '1h' } });
+  const clock = performance.now.bind(performance);
+  let ahead = 0;
+  t.mock.method(performance, 'now', () => clock() + ahead);
   const answers = await Promise.all(Array.from({ length: 10 }, () => callAhead.ask('other@example.com')));
   assert.deepEqual(new Set(answers), new Set(['unknown']));
   await callAhead.ask('known@example.com');
   assert.equal(peer.sessions.length, 2);
-  await sleep(300);
+  ahead = 16 * 60_000;
   await callAhead.ask('other@example.com');
   await callAhead.ask('known@example.com');
   assert.equal(peer.sessions.length, 3);
-  await sleep(800);
+  ahead = 61 * 60_000;
   await callAhead.ask('known@example.com');
   assert.equal(peer.sessions.length, 4);
 });

@@ -180,7 +180,7 @@ export class Sender implements DeliveryHost {
       ]);
   }
 
-  async settled(mid: number, timeout = 10_000): Promise<string[]> {
+  async settled(mid: number, timeout = 60_000): Promise<string[]> {
     await until(() => this.result(mid).length > 0, `the outcome of MID ${mid}`, timeout);
     return this.result(mid);
   }
@@ -193,7 +193,7 @@ export class Sender implements DeliveryHost {
   }
 }
 
-export async function until(condition: () => boolean, what: string, timeout = 10_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, timeout = 60_000): Promise<void> {
   const deadline = performance.now() + timeout;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`waited ${timeout} ms for ${what}`);

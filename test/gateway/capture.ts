@@ -59,7 +59,7 @@ export async function startCapture(t: TestContext, options: CaptureOptions = {})
   return {
     port: address.port,
     messages,
-    count: async (wanted, timeout = 30_000) => {
+    count: async (wanted, timeout = 60_000) => {
       const deadline = Date.now() + timeout;
       while (messages.length < wanted) {
         if (Date.now() > deadline) throw new Error(`${messages.length} of ${wanted} messages arrived`);

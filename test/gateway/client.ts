@@ -2,7 +2,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 
-const patience = 20_000;
+const patience = 60_000;
 
 export class MailClient {
   #socket: net.Socket;

@@ -97,7 +97,7 @@ export async function startGateway(t: TestContext, start: GatewayStart): Promise
     child,
     output: () => output,
     log,
-    logged: async (pattern, timeout = 20_000) => {
+    logged: async (pattern, timeout = 60_000) => {
       const end = Date.now() + timeout;
       for (;;) {
         const found = log().find((line) => pattern.test(line));

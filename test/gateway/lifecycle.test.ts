@@ -119,7 +119,7 @@ async function serve(args: readonly string[]): Promise<{ readonly status: number
       output += chunk.toString();
     });
   }
-  const patience = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  const patience = setTimeout(() => child.kill('SIGKILL'), 120_000);
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
   clearTimeout(patience);
   return { status, output };

@@ -179,7 +179,7 @@ test('swaks over TLS, and openssl s_client typed by hand', { skip: missing('swak
   client.stderr.on('data', (chunk: Buffer) => {
     if (/^250 /m.test(chunk.toString())) client.stdin.write(`${steps.shift()}\n`);
   });
-  const patience = setTimeout(() => client.kill(), 30_000);
+  const patience = setTimeout(() => client.kill(), 120_000);
   client.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
     const step = /(^|\n)\d{3} [^\n]*\n$/.test(output) ? steps.shift() : undefined;

@@ -44,9 +44,9 @@ export async function openSession(t: TestContext, data: string): Promise<AdminSe
   send({ type: 'hello', version: protocolVersion, mode: 'script', user: '', rows: 24, columns: 80 });
   const prompt = async (): Promise<{ readonly id: number; readonly kind: string }> => {
     const deadline = setTimeout(() => {
-      failed = new Error(`no prompt within 20 s; so far: ${output}`);
+      failed = new Error(`no prompt within 60 s; so far: ${output}`);
       ready?.();
-    }, 20_000);
+    }, 60_000);
     for (;;) {
       if (failed !== null) throw failed;
       const ask = asked;
@@ -92,7 +92,7 @@ export async function openSession(t: TestContext, data: string): Promise<AdminSe
 }
 
 /** Waits until the queue is empty. */
-export async function emptied(t: TestContext, data: string, timeout = 30_000): Promise<void> {
+export async function emptied(t: TestContext, data: string, timeout = 60_000): Promise<void> {
   const session = await openSession(t, data);
   const deadline = performance.now() + timeout;
   for (;;) {

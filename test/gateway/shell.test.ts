@@ -31,7 +31,7 @@ async function postern(words: readonly string[], input = ''): Promise<Ran> {
   child.stdin.on('error', () => undefined); // it may end before it has read what it was given
   child.stdin.end(input);
   const { promise, resolve } = Promise.withResolvers<number | null>();
-  const patience = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  const patience = setTimeout(() => child.kill('SIGKILL'), 120_000);
   child.once('close', (status) => resolve(status));
   const status = await promise;
   clearTimeout(patience);

@@ -60,7 +60,7 @@ class CountingSink implements Sink {
     return this.total - this.arrived.size;
   }
 
-  async all(ids: Iterable<string>, timeout = 30_000): Promise<void> {
+  async all(ids: Iterable<string>, timeout = 60_000): Promise<void> {
     const deadline = performance.now() + timeout;
     for (const id of ids) {
       while (!this.arrived.has(id)) {

@@ -41,7 +41,7 @@ export async function startTrace(
     output += chunk.toString();
   });
   t.after(() => child.kill());
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!/ attached/.test(output)) {
     if (child.exitCode !== null || Date.now() > deadline) {
       t.skip(`SKIPPED: strace cannot attach to the gateway: ${output.trim()}`);

@@ -76,11 +76,11 @@ describe('a log file', () => {
     ]);
   });
 
-  test('is written within about 100 ms without being asked', async (t) => {
+  test('is written without being asked', async (t) => {
     const directory = temporaryDirectory(t);
     const { file } = openFile(directory);
     file.append('line 0\n', 1);
-    await sleep(400);
+    await until('the line', () => allLines(directory).length === 2);
     assert.deepEqual(allLines(directory), ['Begin Logfile', 'line 0']);
     await file.stop();
   });

@@ -61,7 +61,7 @@ export function collectorSettings(
 }
 
 /** Until `condition` holds; fails after `timeout` ms, saying what was waited for. */
-export async function until(what: string, condition: () => boolean, timeout = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, timeout = 60_000): Promise<void> {
   const end = Date.now() + timeout;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`waited ${timeout} ms for: ${what}`);

@@ -43,12 +43,12 @@ export class RecordedLog implements EventSink {
     this.#waiting = this.#waiting.filter((waiter) => !waiter.pattern.test(line));
   }
 
-  /** The first line that matches, also a past one; rejects after 10 s with what there is. */
+  /** The first line that matches, also a past one; rejects after 60 s with what there is. */
   async wait(pattern: RegExp): Promise<string> {
     const past = this.lines.find((line) => pattern.test(line));
     if (past !== undefined) return past;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const timer = setTimeout(() => reject(new Error(`no line ${pattern} in\n${this.lines.join('\n')}`)), 10_000);
+    const timer = setTimeout(() => reject(new Error(`no line ${pattern} in\n${this.lines.join('\n')}`)), 60_000);
     this.#waiting.push({ pattern, resolve });
     try {
       return await promise;
@@ -258,8 +258,8 @@ export class Client {
   async #more(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(
-      () => reject(new Error(`no reply in 10 s; there is ${JSON.stringify(this.#buffer)}`)),
-      10_000,
+      () => reject(new Error(`no reply in 60 s; there is ${JSON.stringify(this.#buffer)}`)),
+      60_000,
     );
     this.#wake = resolve;
     try {

@@ -265,9 +265,13 @@ describe('connections', () => {
 
   test('who talks before the greeting is refused', async () => {
     await withGateway(async ({ port, host }) => {
-      host.reverseName = sleep(100).then(() => ({ name: null, verified: false }));
+      const { promise, resolve } = Promise.withResolvers<{ name: null; verified: false }>();
+      host.reverseName = promise;
       const client = await Client.connect(port, { greeting: false });
       client.write('EHLO spammer\r\n');
+      // Whatever time passes, what was written is read before this comes.
+      await sleep(100);
+      resolve({ name: null, verified: false });
       assert.match(await client.reply(), /^554 5\.5\.1 /);
       assert.equal(await client.closed(), '');
       await host.log.wait(/^ICID 1 Receiving Failed: Talked before the greeting$/);

@@ -133,13 +133,19 @@ test('what we say about a host is not put into its mouth; an address stands in b
   const told = (host: string, reply: string) =>
     textOf(
       composeNotice(
-        notice({ kind: 'failed', recipients: [{ recipient: { address: 'b@x.example' }, status: '5.6.7', reply, host }] }),
+        notice({
+          kind: 'failed',
+          recipients: [{ recipient: { address: 'b@x.example' }, status: '5.6.7', reply, host }],
+        }),
       ),
     );
   const ours = told('mx.example.com', 'message needs SMTPUTF8, which the server does not offer');
   assert.match(ours, /\r\n {4}message needs SMTPUTF8, which the server does not offer\r\n/);
   assert.match(ours, /\r\nRemote-MTA: dns; mx\.example\.com\r\nDiagnostic-Code: X-Postern; message needs SMTPUTF8/);
-  assert.match(told('192.0.2.5', '554 no'), /\r\nRemote-MTA: dns; \[192\.0\.2\.5\]\r\nDiagnostic-Code: smtp; 554 no\r\n/);
+  assert.match(
+    told('192.0.2.5', '554 no'),
+    /\r\nRemote-MTA: dns; \[192\.0\.2\.5\]\r\nDiagnostic-Code: smtp; 554 no\r\n/,
+  );
   assert.match(told('2001:db8::1', '554 no'), /\r\nRemote-MTA: dns; \[IPv6:2001:db8::1\]\r\n/);
 });
 

@@ -133,7 +133,11 @@ export async function stored(worker: TestWorker, what: StoreRequest): Promise<vo
 }
 
 /** Waits until `condition`, at most `longest` ms. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, longest = 5000): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  longest = 60_000,
+): Promise<void> {
   const deadline = Date.now() + longest;
   while (!(await condition())) {
     if (Date.now() > deadline) assert.fail(`never: ${what}`);
