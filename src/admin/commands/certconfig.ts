@@ -41,7 +41,7 @@ export function withoutCertificate(config: GatewayConfig, entry: CertificateEntr
   if (config.gui.certificate === entry.name) users.push('the web UI');
   if (users.length > 0 && !certificates.some((one) => one.name === entry.name)) {
     throw new PosternError('in-use', `certificate "${entry.name}" is used by ${users.join(', ')}`, {
-      remedy: 'Give them another certificate first (listenerconfig).',
+      remedy: 'Give them another certificate first.',
     });
   }
   return { ...config, certificates };

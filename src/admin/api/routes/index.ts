@@ -1,5 +1,6 @@
 // All routes of the API.
 import type { Route } from '../route.ts';
+import { certificateRoutes } from './certificates.ts';
 import { configurationRoutes } from './configuration.ts';
 import { historyRoutes } from './history.ts';
 import { logRoutes } from './logs.ts';
@@ -12,6 +13,7 @@ export const routes: readonly Route[] = [
   ...configurationRoutes,
   ...tableRoutes,
   ...tlsRoutes,
+  ...certificateRoutes,
   ...queueRoutes,
   ...historyRoutes,
   ...logRoutes,
