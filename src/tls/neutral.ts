@@ -20,36 +20,47 @@ const encryptedClientHello = 0xfe0d;
 /** Of one connection or one session only. */
 const dropped: ReadonlySet<number> = new Set([padding, preSharedKey, earlyData, cookie]);
 const grease = 0x0a0a;
+const handshakeRecord = 22;
+const clientHello = 1;
+const mostExtensions = 256;
 const largestRecord = 16_384;
 
 /**
  * `flight`: the client's first flight with its record headers. The result has record headers as well. Null where the flight
- * is no whole, sound ClientHello.
+ * is no whole ClientHello, or its outer structure cannot be read; what is wrong further in stays, for OpenSSL to refuse.
  *
  * Random, session id (at their length) and ticket are zeroed; pre-shared keys, early data, cookie and padding are left out;
  * each key share becomes a fixed valid one, as OpenSSL refuses invalid points (measured). GREASE (RFC 8701) becomes 0x0a0a, and
  * where it or ECH is present the extensions are sorted: Chromium and Firefox shuffle them for each connection.
  */
 export function neutralHello(flight: Uint8Array): Uint8Array | null {
-  const parsed = parseClientHello(flight);
-  if (parsed.status !== 'complete') return null;
-  if (parsed.hello.sslv2) return neutralSslv2(flight.subarray(0, parsed.length));
-  const message = unframe(flight.subarray(0, parsed.length));
-  const body = neutralBody(message.subarray(4));
-  return body.length > maximumHello ? null : frame(body, flight[2] ?? 1);
+  if ((flight[0] ?? 0) >= 0x80) return neutralSslv2(flight);
+  const message = unframe(flight);
+  const body = message === null ? null : neutralBody(message);
+  return body === null || body.length > maximumHello ? null : frame(body, flight[2] ?? 1);
 }
 
-/** The handshake message out of its records. */
-function unframe(bytes: Uint8Array): Uint8Array {
+/** The body of the handshake message, out of its records. */
+function unframe(bytes: Uint8Array): Uint8Array | null {
   const parts: Uint8Array[] = [];
   const records = new Reader(bytes);
-  while (records.left > 0) {
-    records.skip(3);
-    parts.push(records.part(records.u16()).rest());
+  let gathered = 0;
+  let wanted = 4;
+  while (gathered < wanted && parts.length < 64) {
+    if (records.u8() !== handshakeRecord || records.u8() !== 3) return null;
+    records.skip(1);
+    const part = records.part(records.u16()).rest();
+    if (!records.ok || part.length === 0) return null;
+    parts.push(part);
+    gathered += part.length;
+    if (gathered < 4) continue;
+    const head = new Reader(parts.length === 1 ? part : Buffer.concat(parts));
+    if (head.u8() !== clientHello) return null;
+    wanted = head.u24() + 4;
+    if (wanted > maximumHello + 4) return null;
   }
-  const whole = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
-  const length = ((whole[1] ?? 0) << 16) | ((whole[2] ?? 0) << 8) | (whole[3] ?? 0);
-  return whole.subarray(0, length + 4);
+  if (gathered < wanted) return null;
+  return (parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)).subarray(4, wanted);
 }
 
 function frame(body: Uint8Array, minorVersion: number): Uint8Array {
@@ -63,19 +74,23 @@ function frame(body: Uint8Array, minorVersion: number): Uint8Array {
 }
 
 /** RFC 5246 E.2: lengths of suites, session id and challenge, then those three. */
-function neutralSslv2(bytes: Uint8Array): Uint8Array {
-  const copy = Buffer.from(bytes);
+function neutralSslv2(bytes: Uint8Array): Uint8Array | null {
+  const parsed = parseClientHello(bytes);
+  if (parsed.status !== 'complete') return null;
+  const copy = Buffer.from(bytes.subarray(0, parsed.length));
   return copy.fill(0, 11 + copy.readUInt16BE(5));
 }
 
-function neutralBody(bytes: Uint8Array): Uint8Array {
+function neutralBody(bytes: Uint8Array): Uint8Array | null {
   const body = new Reader(bytes);
   const version = body.part(2).rest();
   body.skip(32);
   const sessionId = body.u8();
   body.skip(sessionId);
-  const suites = body.part(body.u16()).u16List();
+  const suiteList = body.part(body.u16());
+  const suites = suiteList.u16List();
   const compression = body.part(body.u8()).rest();
+  if (!body.ok || !suiteList.ok || sessionId > 32) return null;
   let greased = suites.some(isGrease);
   const parts: Uint8Array[] = [
     version,
@@ -91,12 +106,14 @@ function neutralBody(bytes: Uint8Array): Uint8Array {
   while (all.left > 0) {
     const type = all.u16();
     const content = all.part(all.u16()).rest();
+    if (!all.ok || extensions.length >= mostExtensions) return null;
     if (isGrease(type) || type === encryptedClientHello) greased = true;
     if (dropped.has(type)) continue;
     // Chromium sends two; as they mean nothing, one stands for both.
     if (isGrease(type) && extensions.some((extension) => extension.type === grease)) continue;
     extensions.push({ type: mapped(type), content: neutralContent(type, content) });
   }
+  if (!body.ok || body.left > 0) return null;
   if (greased) extensions.sort((a, b) => a.type - b.type);
   const written = extensions.flatMap(({ type, content }) => [u16(type), u16(content.length), content]);
   parts.push(u16(written.reduce((sum, part) => sum + part.length, 0)), ...written);
@@ -165,7 +182,7 @@ function neutralShares(content: Uint8Array): Uint8Array {
     const value = validShare(group);
     const share = copy.subarray(at + 4, at + 4 + length);
     // Of a wrong length it is refused whatever it holds.
-    if (value !== null && value.length === length) share.set(value);
+    if (value !== null && value.length === length && share.length === length) share.set(value);
     else share.fill(0);
     at += 4 + length;
   }

@@ -12,6 +12,7 @@ import { defaultCiphers } from '../../src/config/schema.ts';
 import { compileServerTls, type ServerTls } from '../../src/tls/contexts.ts';
 import { parseClientHello } from '../../src/tls/hello.ts';
 import { neutralHello } from '../../src/tls/neutral.ts';
+import { peekHello } from '../../src/tls/peek.ts';
 import { replayHello } from '../../src/tls/replay.ts';
 import { tlsVersions } from '../../src/tls/versions.ts';
 import { CertificateDirectory, certificateOf, missing } from './peers.ts';
@@ -221,6 +222,15 @@ describe('byte by byte', () => {
     assert.equal(neutralHello(Buffer.from('EHLO x\r\n')), null);
   });
 
+  test('a hello without any suite, as GnuTLS sends one, keeps what is wrong with it', async () => {
+    const empty = hello({ suites: '' });
+    const [tls] = settings;
+    assert.ok(tls !== undefined);
+    const verdict = await replayHello(empty, tls);
+    assert.equal(verdict.outcome, 'refused');
+    assert.deepEqual(await replayHello(Buffer.from(form(empty), 'hex'), tls), verdict);
+  });
+
   test('bytes after the hello are left out, records are joined', () => {
     const whole = hello({ extensions: [extension(10, '0002001d')] });
     assert.equal(form(Buffer.concat([whole, Buffer.from('160301000101', 'hex')])), form(whole));
@@ -254,7 +264,7 @@ describe('byte by byte', () => {
           for (const input of [bytes, bytes.subarray(0, cut)]) {
             const neutral = neutralHello(input);
             if (neutral === null) continue;
-            assert.equal(parseClientHello(neutral).status, 'complete');
+            assert.equal(peekHello(neutral).status, 'complete');
             assert.deepEqual(neutralHello(neutral), neutral);
           }
         },

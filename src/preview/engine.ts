@@ -1,0 +1,386 @@
+// A candidate against the running settings: what becomes of everybody who was seen in the last days. Runs in a thread of its own.
+import { type HelloUse, ObservationReader, type Outcome, type Use } from '../ledger/observations/reader.ts';
+import type { ObservedService } from '../ledger/observations/tables.ts';
+import { explainInbound } from '../tls/explain.ts';
+import { type ClientHello, parseClientHello } from '../tls/hello.ts';
+import { answerName, type Census, type Group, type Judged, judgedClear, reasonOf, takeCensus } from './census.ts';
+import { fateOf } from './fate.ts';
+import { offersOf } from './offers.ts';
+import { outgoingPreview } from './outgoing-report.ts';
+import { namePeer, type PastInput, usesOf } from './past.ts';
+import { findRemedy } from './remedy.ts';
+import type { Move, PeerGroup, PreviewReport, TargetPreview, Weight } from './report.ts';
+import type { PreviewSettings } from './settings.ts';
+import { Compiler, type Side, type Target, targetName } from './targets.ts';
+import { type Answer, changes, compareAnswers } from './verdict.ts';
+import { Verdicts } from './verdicts.ts';
+
+export interface PreviewRequest {
+  readonly running: PreviewSettings;
+  readonly candidate: PreviewSettings;
+  /** How far back, at most what is kept. */
+  readonly days: number;
+}
+
+export interface PreviewOptions {
+  /** Figures so far; called when some exist and then every `reportEvery` ms. */
+  readonly onProgress?: (report: PreviewReport) => void;
+  readonly signal?: AbortSignal;
+  /** What was in force in a revision: `TLS 1.2, 1.3`. */
+  readonly describeRevision?: (revision: number) => string;
+  readonly now?: number;
+}
+
+const dayLength = 86_400_000;
+const firstReport = 150;
+const reportEvery = 300;
+/** Groups that are described, each with its named peers; the rest is in the totals. */
+const mostGroups = 40;
+const mostRemedies = 6;
+
+/** Everything observed, as read at one moment. */
+interface Observed {
+  readonly uses: readonly Use[];
+  readonly services: ReadonlyMap<number, ObservedService>;
+  readonly outcomes: ReadonlyMap<number, Outcome>;
+}
+
+export class PreviewEngine {
+  readonly #file: string;
+  readonly #compiler = new Compiler();
+  #reader: ObservationReader | null = null;
+  #verdicts = new Verdicts(() => null);
+  #observed: { readonly key: string; readonly value: Observed; readonly took: number; readonly at: number } | null =
+    null;
+  readonly #hellos = new Map<number, ClientHello | null>();
+
+  /** `file`: ledger.db. It need not exist yet. */
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** Throws `bad-configuration`, `bad-ciphers` or `bad-certificate` where one of the settings cannot be compiled. */
+  async run(request: PreviewRequest, options: PreviewOptions = {}): Promise<PreviewReport> {
+    const { running, candidate, days } = request;
+    const now = options.now ?? Date.now();
+    const targets = this.#compiler.targets(running, candidate);
+    const reader = this.#open();
+    if (reader === null) return this.#empty(request, targets);
+    const since = dayStart(now) - (days - 1) * dayLength;
+    const runs = targets.map((target) => new TargetRun(target, reader, since));
+    await this.#examine(runs, request, options);
+    options.signal?.throwIfAborted();
+    const observed = this.#observe(reader, since);
+    const past: PastInput = {
+      reader,
+      ...observed,
+      offers: (hello) => offersOf(this.#hello(hello)),
+      settings: (revision) => options.describeRevision?.(revision) ?? `the settings of revision ${revision}`,
+      days,
+      now,
+    };
+    const described = [];
+    for (const run of runs) described.push(await this.#describe(run, observed, past, candidate));
+    const outgoing = outgoingPreview(running, candidate, observed, past);
+    return report(true, days, described, outgoing);
+  }
+
+  close(): void {
+    this.#reader?.close();
+    this.#reader = null;
+  }
+
+  #open(): ObservationReader | null {
+    this.#reader ??= ObservationReader.open(this.#file);
+    const reader = this.#reader;
+    if (reader !== null) this.#verdicts = this.#verdictsOf(reader);
+    return reader;
+  }
+
+  #verdictsFor: ObservationReader | null = null;
+
+  #verdictsOf(reader: ObservationReader): Verdicts {
+    if (this.#verdictsFor !== reader) {
+      this.#verdictsFor = reader;
+      this.#hellos.clear();
+      this.#verdicts = new Verdicts((hello) => reader.hello(hello));
+    }
+    return this.#verdicts;
+  }
+
+  /** Most used hellos first, over all targets. */
+  async #examine(runs: readonly TargetRun[], request: PreviewRequest, options: PreviewOptions): Promise<void> {
+    const started = performance.now();
+    let next = started + firstReport;
+    const jobs = runs
+      .filter((run) => run.changed)
+      .flatMap((run) => run.hellos.map((use) => ({ run, use })))
+      .sort((a, b) => b.use.connections - a.use.connections);
+    for (const { run, use } of jobs) {
+      options.signal?.throwIfAborted();
+      run.judge(use, {
+        from: await this.#answer(run.target.from, use.hello),
+        to: await this.#answer(run.target.to, use.hello),
+      });
+      if (options.onProgress === undefined || performance.now() < next) continue;
+      next = performance.now() + reportEvery;
+      options.onProgress(
+        report(
+          false,
+          request.days,
+          runs.map((each) => each.figures()),
+          null,
+        ),
+      );
+    }
+  }
+
+  async #answer(side: Side, hello: number): Promise<Answer> {
+    if (side.kind === 'closed') return { outcome: 'closed' };
+    if (side.kind === 'clear') return { outcome: 'clear' };
+    return await this.#verdicts.of(side, hello);
+  }
+
+  async #describe(
+    run: TargetRun,
+    observed: Observed,
+    past: PastInput,
+    candidate: PreviewSettings,
+  ): Promise<TargetPreview> {
+    const { target } = run;
+    const uses = observed.uses.filter(
+      (use) =>
+        observed.services.get(use.peer) === target.service &&
+        (target.service === 'gui' || use.listener === target.listener),
+    );
+    if (!run.changed) return { ...run.figures(), ...countUnchanged(uses) };
+    const census = takeCensus({
+      uses,
+      outcomes: observed.outcomes,
+      judge: (hello) => run.judged(hello),
+      clear: judgedClear(clearAnswer(target.levelBefore, target.from), clearAnswer(target.level, target.to)),
+      groupKey: (judged, hello) => `${reasonOf(judged)} ${hello === 0 ? '' : past.offers(hello)}`,
+    });
+    const groups = [...census.groups.values()]
+      .sort(
+        (a, b) => changes.indexOf(a.change) - changes.indexOf(b.change) || b.messages - a.messages || b.peers - a.peers,
+      )
+      .slice(0, mostGroups);
+    const described: PeerGroup[] = [];
+    let remedies = 0;
+    for (const group of groups) {
+      const wanted = group.change === 'breaks' && remedies++ < mostRemedies;
+      described.push(await this.#describeGroup(group, run, past, wanted ? candidate : null));
+    }
+    return {
+      ...run.figures(),
+      observed: observedRange(census),
+      totals: census.totals,
+      clearText: census.clearText,
+      moves: movesOf(census),
+      groups: described,
+      mayRefuse: census.mayRefuse.map((member) => namePeer(member, past)),
+    };
+  }
+
+  async #describeGroup(
+    group: Group,
+    run: TargetRun,
+    past: PastInput,
+    candidate: PreviewSettings | null,
+  ): Promise<PeerGroup> {
+    const { target } = run;
+    const { change, judged, sample, peers, connections, messages } = group;
+    const hellos = [...group.hellos].sort((a, b) => b[1] - a[1]).map(([hello]) => hello);
+    const fate = change === 'breaks' ? fateOf(target, peers, inClear(group, past)) : null;
+    return {
+      change,
+      peers,
+      connections,
+      messages,
+      reason: reasonOf(judged),
+      explanation: this.#explain(judged, sample, target),
+      offers: sample === 0 ? 'use no TLS' : past.offers(sample),
+      differences: judged.comparison.differences,
+      fate: fate?.fate ?? null,
+      fateText: fate?.text ?? '',
+      named: group.top.map((member) => namePeer(member, past)),
+      remedy:
+        candidate === null
+          ? null
+          : await findRemedy(target, hellos, candidate, { compiler: this.#compiler, verdicts: this.#verdicts }),
+    };
+  }
+
+  #explain({ to, comparison }: Judged, hello: number, target: Target): string {
+    if (to.outcome === 'refused' && target.to.kind === 'tls' && hello !== 0) {
+      const { settings, tls } = target.to;
+      const service = target.service === 'gui' ? 'GUI HTTPS' : 'Inbound SMTP';
+      const ours = { settings, keys: tls.keys, accepted: () => tls.accepted(), service };
+      return explainInbound({ kind: 'openssl', reason: to.reason }, this.#hello(hello), ours) ?? to.reason;
+    }
+    if (to.outcome === 'refused') return 'Mail without TLS is refused there.';
+    if (to.outcome === 'closed') return `${targetName(target)} is gone.`;
+    const { differences } = comparison;
+    return differences.length === 0
+      ? ''
+      : `Now ${answerName(to)}: ${differences.map(({ aspect, from, to: after }) => `${aspect} ${from} → ${after}`).join(', ')}.`;
+  }
+
+  #hello(id: number): ClientHello | null {
+    const known = this.#hellos.get(id);
+    if (known !== undefined) return known;
+    const bytes = this.#reader?.hello(id) ?? null;
+    const parsed = bytes === null ? null : parseClientHello(bytes);
+    const hello = parsed?.status === 'complete' ? parsed.hello : null;
+    if (this.#hellos.size >= 20_000) this.#hellos.clear();
+    this.#hellos.set(id, hello);
+    return hello;
+  }
+
+  /** Read again when the ledger has written since, but no oftener than its cost allows. */
+  #observe(reader: ObservationReader, since: number): Observed {
+    const key = `${reader.version()} ${since}`;
+    const present = this.#observed;
+    if (present !== null && (present.key === key || performance.now() < present.at + present.took * 10)) {
+      if (present.key.endsWith(` ${since}`)) return present.value;
+    }
+    const started = performance.now();
+    const value = { uses: reader.uses(since), services: reader.services(), outcomes: reader.outcomes() };
+    const at = performance.now();
+    this.#observed = { key, value, took: at - started, at };
+    return value;
+  }
+
+  #empty({ running, candidate, days }: PreviewRequest, targets: readonly Target[]): PreviewReport {
+    const nothing: Observed = { uses: [], services: new Map(), outcomes: new Map() };
+    const outgoing = outgoingPreview(running, candidate, nothing, null);
+    return report(
+      true,
+      days,
+      targets.map((target) => new TargetRun(target, null, 0).figures()),
+      outgoing,
+    );
+  }
+}
+
+/** One target: its hellos, and what was found about them so far. */
+class TargetRun {
+  readonly target: Target;
+  readonly changed: boolean;
+  readonly hellos: readonly HelloUse[];
+  readonly #judged = new Map<number, Judged>();
+  readonly #totals: Record<(typeof changes)[number], { peers: number; connections: number; messages: number }> = {
+    breaks: { peers: 0, connections: 0, messages: 0 },
+    weaker: { peers: 0, connections: 0, messages: 0 },
+    starts: { peers: 0, connections: 0, messages: 0 },
+    better: { peers: 0, connections: 0, messages: 0 },
+    unchanged: { peers: 0, connections: 0, messages: 0 },
+  };
+
+  constructor(target: Target, reader: ObservationReader | null, since: number) {
+    this.target = target;
+    this.changed = sideKey(target.from) !== sideKey(target.to) || target.level !== target.levelBefore;
+    const uses = reader?.helloUses(target.service, since) ?? [];
+    this.hellos = uses.filter(
+      ({ hello, listener }) => hello !== 0 && (target.service === 'gui' || listener === target.listener),
+    );
+  }
+
+  judge({ hello, connections, messages }: HelloUse, answers: Pick<Judged, 'from' | 'to'>): void {
+    const comparison = compareAnswers(answers.from, answers.to);
+    this.#judged.set(hello, { ...answers, comparison });
+    const total = this.#totals[comparison.change];
+    total.connections += connections;
+    total.messages += messages;
+  }
+
+  /** Null: not examined. */
+  judged(hello: number): Judged | null {
+    return this.#judged.get(hello) ?? null;
+  }
+
+  figures(): TargetPreview {
+    const { service, listener } = this.target;
+    return {
+      service,
+      listener,
+      changed: this.changed,
+      observed: null,
+      hellos: { known: this.hellos.length, examined: this.changed ? this.#judged.size : this.hellos.length },
+      totals: structuredClone(this.#totals),
+      clearText: { peers: 0, connections: 0, messages: 0 },
+      moves: [],
+      groups: [],
+      mayRefuse: [],
+    };
+  }
+}
+
+/** Where nothing changes, everybody stays what they are. */
+function countUnchanged(uses: readonly Use[]): Pick<TargetPreview, 'totals' | 'observed'> {
+  const unchanged = { peers: 0, connections: 0, messages: 0 };
+  let first = Number.POSITIVE_INFINITY;
+  let last = 0;
+  let peer = 0;
+  for (const use of uses) {
+    unchanged.connections += use.connections;
+    unchanged.messages += use.messages;
+    if (use.peer !== peer) unchanged.peers++;
+    ({ peer } = use);
+    first = Math.min(first, use.first);
+    last = Math.max(last, use.last);
+  }
+  const none = { peers: 0, connections: 0, messages: 0 };
+  return {
+    totals: { breaks: none, weaker: none, starts: none, better: none, unchanged },
+    observed: observedRange({ first, last }),
+  };
+}
+
+function sideKey(side: Side): string {
+  return side.kind === 'tls' ? side.key : side.kind;
+}
+
+/** What a peer without TLS meets. */
+function clearAnswer(level: Target['level'], side: Side): Answer {
+  if (side.kind === 'closed') return { outcome: 'closed' };
+  return level === 'required' ? { outcome: 'refused', alert: null, reason: 'TLS is required' } : { outcome: 'clear' };
+}
+
+function inClear(group: Group, { uses, outcomes }: PastInput): number {
+  return group.top.filter(({ peer }) =>
+    usesOf(peer, uses).some((use) => use.messages > 0 && outcomes.get(use.outcome)?.kind === 'clear'),
+  ).length;
+}
+
+function observedRange({ first, last }: Pick<Census, 'first' | 'last'>): TargetPreview['observed'] {
+  if (last === 0) return null;
+  return { first: new Date(first).toISOString(), last: new Date(last).toISOString() };
+}
+
+function movesOf({ moves }: Census): readonly Move[] {
+  return [...moves.values()].map(({ lastPeer: _, ...move }) => move).sort((a, b) => b.connections - a.connections);
+}
+
+function report(
+  complete: boolean,
+  days: number,
+  targets: readonly TargetPreview[],
+  outgoing: PreviewReport['outgoing'] | null,
+): PreviewReport {
+  const nothing: Weight = { peers: 0, connections: 0, messages: 0 };
+  const empty = { changed: false, totals: { works: nothing, breaks: nothing, unknown: nothing }, named: [] };
+  const broken = targets.reduce((sum, { totals }) => sum + totals.breaks.peers, 0);
+  return {
+    complete,
+    days,
+    breaks: broken + (outgoing?.totals.breaks.peers ?? 0),
+    targets,
+    outgoing: outgoing ?? empty,
+  };
+}
+
+function dayStart(time: number): number {
+  return time - (time % dayLength);
+}

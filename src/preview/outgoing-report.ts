@@ -1,0 +1,101 @@
+// All destinations of the last days under other outgoing settings.
+import type { Outcome, Use } from '../ledger/observations/reader.ts';
+import type { ObservedService } from '../ledger/observations/tables.ts';
+import { acceptedSuites } from '../tls/ciphers.ts';
+import type { Member } from './census.ts';
+import { outgoingAnswer } from './outgoing.ts';
+import { namePeer, type PastInput } from './past.ts';
+import type { OutgoingPeer, OutgoingPreview, OutgoingVerdict } from './report.ts';
+import type { PreviewSettings } from './settings.ts';
+
+const shown = 50;
+const order: readonly OutgoingVerdict[] = ['breaks', 'unknown', 'works'];
+
+interface Judged extends Member {
+  readonly verdict: OutgoingVerdict;
+  readonly reason: string;
+}
+
+interface Observed {
+  readonly uses: readonly Use[];
+  readonly services: ReadonlyMap<number, ObservedService>;
+  readonly outcomes: ReadonlyMap<number, Outcome>;
+}
+
+/** `past`: to name them; null where nothing was observed. */
+export function outgoingPreview(
+  running: PreviewSettings,
+  candidate: PreviewSettings,
+  observed: Observed,
+  past: PastInput | null,
+): OutgoingPreview {
+  const settings = candidate.tls.outbound;
+  const changed = JSON.stringify(settings) !== JSON.stringify(running.tls.outbound);
+  const suites = new Set(acceptedSuites(settings.ciphers, settings.versions).map(({ id }) => id));
+  const totals = { works: weight(), breaks: weight(), unknown: weight() };
+  const found: Judged[] = [];
+  for (const destination of destinations(observed)) {
+    const outcome = observed.outcomes.get(destination.outcome);
+    if (outcome === undefined) continue;
+    // Without a change the next connection goes as the last did.
+    const { verdict, reason } = changed
+      ? outgoingAnswer(outcome, { settings, suites })
+      : { verdict: 'works' as const, reason: 'nothing changes' };
+    totals[verdict].peers++;
+    totals[verdict].connections += destination.connections;
+    totals[verdict].messages += destination.messages;
+    if (verdict !== 'works') found.push({ ...destination, verdict, reason });
+  }
+  const named = found
+    .sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || b.messages - a.messages)
+    .slice(0, shown);
+  return {
+    changed,
+    totals,
+    named: past === null ? [] : named.map((judged) => nameDestination(judged, past, candidate)),
+  };
+}
+
+const weight = () => ({ peers: 0, connections: 0, messages: 0 });
+
+/** Each with its newest completed handshake, else its newest of any kind. */
+function destinations({ uses, services, outcomes }: Observed): readonly (Member & { readonly outcome: number })[] {
+  const found = new Map<number, { use: Use; connections: number; messages: number; last: number }>();
+  const completed = (use: Use) => outcomes.get(use.outcome)?.kind === 'tls';
+  for (const use of uses) {
+    if (services.get(use.peer) !== 'outbound') continue;
+    const known = found.get(use.peer);
+    if (known === undefined) {
+      found.set(use.peer, { use, connections: use.connections, messages: use.messages, last: use.last });
+      continue;
+    }
+    known.connections += use.connections;
+    known.messages += use.messages;
+    known.last = Math.max(known.last, use.last);
+    const better = completed(use) === completed(known.use) ? use.last > known.use.last : completed(use);
+    if (better) known.use = use;
+  }
+  return [...found].map(([peer, { use, connections, messages, last }]) => ({
+    peer,
+    hello: 0,
+    connections,
+    messages,
+    last,
+    outcome: use.outcome,
+  }));
+}
+
+function nameDestination(judged: Judged, past: PastInput, candidate: PreviewSettings): OutgoingPeer {
+  const { verdict, reason } = judged;
+  const base = namePeer(judged, { ...past, offers: () => '' });
+  const required = candidate.destinations.find(({ domain }) => domain === base.domain)?.tls ?? 'preferred';
+  const fate =
+    verdict === 'breaks'
+      ? `; its mail waits, and comes back after some days (TLS towards it: ${required})`
+      : verdict === 'unknown'
+        ? '; a rehearsal would tell'
+        : '';
+  const domain = base.domain === '' ? '' : `${base.domain}: `;
+  const text = `${domain}${base.text.replace(/: uses no TLS.*$/, '')}: ${reason}${fate}`;
+  return { ...base, offers: '', text, verdict, reason };
+}
