@@ -18,6 +18,7 @@ export type ErrorCode =
   // Of the web service and its API.
   | 'bad-request'
   | 'unauthorized'
+  | 'code-required'
   | 'forbidden'
   | 'csrf'
   | 'precondition-failed'
@@ -44,6 +45,8 @@ export interface PosternErrorOptions {
   readonly remedy?: string;
   /** What is wrong value by value, where that is known. */
   readonly issues?: readonly FieldIssue[];
+  /** ms after which it is worth while to try again. */
+  readonly retryAfter?: number;
 }
 
 /** The one error class: a code, a public text, and the private cause apart from it. */
@@ -52,6 +55,7 @@ export class PosternError extends Error {
   readonly temporary: boolean;
   readonly remedy: string | undefined;
   readonly issues: readonly FieldIssue[];
+  readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: PosternErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -60,6 +64,7 @@ export class PosternError extends Error {
     this.temporary = options.temporary ?? false;
     this.remedy = options.remedy;
     this.issues = options.issues ?? [];
+    this.retryAfter = options.retryAfter;
   }
 }
 

@@ -4,6 +4,7 @@ import type { Validation } from '../dns/validation.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { HistoryQueries } from '../ledger/protocol.ts';
 import type { QueueFilter, QueueRow, SpoolQueries } from '../spool/protocol.ts';
+import type { People } from './auth/people.ts';
 
 /** `SpoolQueries` across a thread: every method returns a promise. */
 export type AdminQueue = {
@@ -125,6 +126,8 @@ export interface AdminHost {
   version(): string;
   readonly queue: AdminQueue;
   readonly history: AdminHistory;
+  /** Users of the web UI and the API. */
+  readonly people: People;
   /** Bounded by a deadline of its own; what a silent thread did not tell is 0. */
   status(): Promise<GatewayStatus>;
   /**

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setupInstructions } from '../admin/commands/setup.ts';
 import { messageOf } from '../errors.ts';
 import { freePort } from '../gateway/binding.ts';
 import { Gateway } from '../gateway/gateway.ts';
@@ -48,6 +49,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     status = (await arrived(destination.count, sent)) && sent === partners.length ? 0 : 1;
     await sleep(300); // the log is written in batches
     if (!options.once) {
+      const link = gateway.newSetupLink();
+      if (link !== null) say(`\n${setupInstructions(link, gateway.snapshot.gui)}`);
       say(instructions(data, webPort));
       for (let round = 2; !ended.signal.aborted; round++) {
         await sleep(pauseBetweenRounds, undefined, { signal: ended.signal }).catch(() => undefined); // Ctrl-C ends the wait
@@ -116,8 +119,8 @@ async function printLog(directory: string, say: (text: string) => void, signal: 
 
 function instructions(data: string, webPort: number): string {
   return `
-The partners go on sending every ${pauseBetweenRounds / 1000} s, until Ctrl-C. The web UI is at https://localhost:${webPort}/ (its
-certificate is one of the demo: the browser warns). Meanwhile, in a second terminal, from this directory:
+The partners go on sending every ${pauseBetweenRounds / 1000} s, until Ctrl-C. The web UI is at https://127.0.0.1:${webPort}/ (the
+browser warns of the demo's certificate). Meanwhile, in a second terminal, from this directory:
 
   npx --no-install postern shell --data ${data}
 

@@ -1,6 +1,7 @@
 // What the administrator's commands see of the program.
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { People } from '../admin/auth/people.ts';
 import type {
   Actor,
   AdminHistory,
@@ -48,6 +49,7 @@ export class ControlHost implements AdminHost {
   readonly logDirectory: string;
   readonly queue: AdminQueue;
   readonly history: AdminHistory;
+  readonly people: People;
   readonly #pool: ThreadPool;
   readonly dataDirectory: string;
   readonly #started = Date.now();
@@ -57,6 +59,7 @@ export class ControlHost implements AdminHost {
     this.config = store;
     this.log = log;
     this.logDirectory = join(dataDirectory, 'logs');
+    this.people = People.open(dataDirectory, { log, life: () => store.current().timeouts });
     this.#pool = pool;
     this.dataDirectory = dataDirectory;
     this.queue = remoteQueue(pool);

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { People, SetupLink } from '../admin/auth/people.ts';
 import { ShellServer } from '../admin/shell/server.ts';
 import { WebService } from '../admin/web/service.ts';
 import type { Snapshot } from '../config/snapshot.ts';
@@ -41,6 +42,7 @@ export class Gateway {
   readonly #undo: readonly (() => Promise<void> | void)[];
   readonly #watching = new AbortController();
   #web: WebService | null = null;
+  #people: People | null = null;
   #stopped: Promise<void> | null = null;
 
   /**
@@ -89,6 +91,11 @@ export class Gateway {
     return this.#store.current();
   }
 
+  /** For the first administrator of the web UI; null where there are users. */
+  newSetupLink(): SetupLink | null {
+    return this.#people?.newSetupLink() ?? null;
+  }
+
   warn(text: string): void {
     this.#log.record(systemWarning, text);
   }
@@ -122,6 +129,8 @@ export class Gateway {
       log: this.#log,
       web: () => this.#web,
     });
+    this.#people = host.people;
+    undo.push(() => host.people.close());
     const web = await WebService.create({ host, snapshot: this.snapshot, assets: builtUi });
     undo.push(() => web.stop(webGrace));
     await web.prepare(this.snapshot);

@@ -1,6 +1,7 @@
 // `postern serve`: the gateway in the foreground, with its signals.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setupInstructions, webOrigin } from '../admin/commands/setup.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { tailLog } from '../ledger/follow.ts';
@@ -42,6 +43,9 @@ export async function serve(options: ServeOptions): Promise<number> {
   process.stdout.write(
     `${versionLine} is ready: mail in on ${where === '' ? 'no listener (shell: listenerconfig)' : where}; web UI on ${webAddresses(gateway.snapshot.gui)}; data in ${dataDirectory}\n`,
   );
+  // On the console alone, never in a log: whoever has it makes himself administrator.
+  const link = gateway.snapshot.gui.ports.length === 0 ? null : gateway.newSetupLink();
+  if (link !== null) process.stdout.write(`\n${setupInstructions(link, gateway.snapshot.gui)}\n\n`);
   saveCodeCache();
   const status = await ended;
   await gateway.stop();
@@ -50,12 +54,10 @@ export async function serve(options: ServeOptions): Promise<number> {
   return status;
 }
 
-/** `https://127.0.0.1:8443/`; all of them. */
-function webAddresses({ address, ports }: Snapshot['gui']): string {
-  if (ports.length === 0) return 'no port (gui.ports is empty)';
-  // All addresses of this machine: one of them is sure to lead there.
-  const host = address === '0.0.0.0' || address === '::' ? 'localhost' : address;
-  return ports.map((port) => `https://${host.includes(':') ? `[${host}]` : host}:${port}/`).join(' and ');
+/** `https://127.0.0.1:8443 and https://127.0.0.1:4431`. */
+function webAddresses(gui: Snapshot['gui']): string {
+  const origins = gui.ports.map((port) => webOrigin(gui, port));
+  return origins.length === 0 ? 'no port (gui.ports is empty)' : origins.join(' and ');
 }
 
 function readConfiguration(file: string): string {

@@ -2,6 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { People } from '../../src/admin/auth/people.ts';
+import type { SessionLife } from '../../src/admin/auth/sessions.ts';
 import type {
   Actor,
   AdminHost,
@@ -13,6 +15,7 @@ import type {
 } from '../../src/admin/host.ts';
 import type { CertificateSettings } from '../../src/config/snapshot.ts';
 import { type ConfigApply, ConfigStore } from '../../src/config/store.ts';
+import { parseDuration } from '../../src/config/units.ts';
 import { commitChanges, type EventDefinition, type EventSink, type Value } from '../../src/ledger/events.ts';
 
 /** What the reference has after an upgrade: TLS 1.1 and 1.2 everywhere. */
@@ -40,6 +43,7 @@ export class TestHost implements AdminHost {
   readonly log: EventSink;
   readonly events: string[] = [];
   readonly queue: AdminQueue;
+  readonly people: People;
   /** What takes part in a commit. */
   apply: ConfigApply = { prepare: nothing, activate: nothing, abandon: nothing };
   rows: QueueRow[];
@@ -57,6 +61,7 @@ export class TestHost implements AdminHost {
       },
     };
     this.queue = memoryQueue(this);
+    this.people = People.open(dataDirectory, { log: this.log, life: () => timeouts(store) });
     this.statusNow = exampleStatus();
   }
 
@@ -95,8 +100,15 @@ export class TestHost implements AdminHost {
   }
 
   remove(): void {
+    this.people.close();
     rmSync(this.dataDirectory, { recursive: true, force: true });
   }
+}
+
+/** Shells need no compiled configuration. */
+function timeouts(store: ConfigStore): SessionLife {
+  const { guiLogon, guiLogonIdle } = store.committed().config.timeouts;
+  return { guiLogon: parseDuration(guiLogon), guiLogonIdle: parseDuration(guiLogonIdle) };
 }
 
 async function nothing(): Promise<void> {}

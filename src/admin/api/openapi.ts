@@ -10,6 +10,10 @@ type Json = { readonly [key: string]: unknown };
 export const basePath = '/api/v1';
 
 const accessWords: Readonly<Record<Access, string>> = {
+  public: 'Anybody.',
+  self: 'Anybody who is logged on.',
+  session: 'Anybody who is logged on; not with a token.',
+  users: 'Role: administrator.',
   read: 'Any role.',
   operate: 'Roles: operator, administrator.',
   administer: 'Role: administrator.',

@@ -1,17 +1,29 @@
 // A route of the API: what it takes, what it answers, who may use it, and the function behind it. Nothing here knows the
 // web server: the same table is registered there, tested, and printed as OpenAPI.
 import type { Static, TObject, TSchema } from 'typebox';
+import type { Access, Caller } from '../auth/access.ts';
 import type { Actor, AdminHost } from '../host.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** Who may: all roles; administrators and operators (the queue); administrators. */
-export type Access = 'read' | 'operate' | 'administer';
+export type { Access };
+
+/** The client's end of a call, for routes of the logon. */
+export interface Client {
+  readonly address: string;
+  /** The first TLS flight of the connection. */
+  readonly flight: Uint8Array | null;
+  /** What the cookie of a session held, whatever it is worth; null: nothing. */
+  readonly cookie: string | null;
+  /** What the caller proved himself with; null on public routes. */
+  readonly credential: Caller | null;
+}
 
 export interface Call<P, Q, B> {
   readonly host: AdminHost;
   /** Who asks. */
   readonly caller: Actor;
+  readonly client: Client;
   readonly params: P;
   readonly query: Q;
   readonly body: B;

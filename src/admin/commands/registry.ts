@@ -11,9 +11,11 @@ import { grep, tail } from './logs.ts';
 import { short } from './question.ts';
 import { hoststatus, showrecipients } from './queue.ts';
 import { quit } from './session.ts';
+import { setup } from './setup.ts';
 import { smtproutes } from './smtproutes.ts';
 import { sslconfig } from './sslconfig.ts';
 import { status, version } from './status.ts';
+import { userconfig } from './userconfig.ts';
 
 const groups: readonly Command['group'][] = ['Configuration', 'Changes', 'Monitoring', 'Queue', 'Session'];
 
@@ -43,6 +45,7 @@ export const commands: readonly Command[] = [
   listenerconfig,
   smtproutes,
   certconfig,
+  userconfig,
   showconfig,
   loadconfig,
   commit,
@@ -60,6 +63,7 @@ export const commands: readonly Command[] = [
   deleteMessages,
   hold,
   release,
+  setup,
   help,
   quit,
 ];

@@ -2,7 +2,7 @@
 import { chmodSync, lstatSync, rmSync, statSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { messageOf, PosternError } from '../../errors.ts';
-import { systemWarning } from '../../ledger/events.ts';
+import { auditOnly, logon, systemWarning } from '../../ledger/events.ts';
 import { Interrupted } from '../commands/command.ts';
 import type { AdminHost } from '../host.ts';
 import { FrameReader, parseClientFrame, protocolVersion, type ServerFrame } from './protocol.ts';
@@ -157,10 +157,11 @@ export class ShellServer {
       refuse(`There are ${most} shells open already; close one of them.`);
       return;
     }
+    const user = accountName(hello.user);
     const session = new ShellSession({
       host: this.#host,
       link: { send, drained: () => drained(socket), close: () => socket.end() },
-      user: accountName(hello.user),
+      user,
       mode: hello.mode,
       rows: hello.rows,
       columns: hello.columns,
@@ -168,6 +169,8 @@ export class ShellServer {
       ...(hello.command === undefined ? {} : { command: hello.command }),
     });
     this.#sessions.set(socket, session);
+    this.#host.log.record(logon, user, 'localhost', 'admin', 'a CLI connection');
+    this.#host.log.record(auditOnly, user, 'administrator', '', 'shell', 'logon', '');
     session.run().catch((error: unknown) => {
       this.#host.log.record(systemWarning, `a shell failed: ${messageOf(error)}`);
       socket.destroy();

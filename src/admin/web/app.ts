@@ -15,8 +15,9 @@ import {
 } from 'fastify';
 import { messageOf, PosternError } from '../../errors.ts';
 import { systemWarning } from '../../ledger/events.ts';
+import type { Client } from '../api/route.ts';
 import type { Access, Caller } from '../auth/access.ts';
-import type { AdminHost } from '../host.ts';
+import type { Actor, AdminHost } from '../host.ts';
 import { type Assets, pathOf } from './assets.ts';
 import { boundedBody } from './body.ts';
 import type { EventStreams } from './event-stream.ts';
@@ -50,6 +51,10 @@ export type WebApp = FastifyInstance<
 export interface WebContext {
   readonly host: AdminHost;
   readonly streams: EventStreams;
+  /** Who asks, for commands; nobody in particular on public routes. */
+  actor(request: FastifyRequest): Actor;
+  /** His end of the connection. */
+  client(request: FastifyRequest): Client;
 }
 
 export type Routes = (app: WebApp, context: WebContext) => void | Promise<void>;
@@ -72,7 +77,7 @@ export type WebServer = Server | Http2SecureServer;
 const largeBody = 8;
 
 export async function createApp(options: AppOptions): Promise<WebApp> {
-  const { host, streams, guard, assets, routes, servers } = options;
+  const { host, guard, assets, routes, servers } = options;
   const app: WebApp = fastify({
     serverFactory: (handler) => {
       for (const server of servers) server.on('request', handler as (...args: readonly unknown[]) => void);
@@ -87,7 +92,11 @@ export async function createApp(options: AppOptions): Promise<WebApp> {
     frameworkErrors: (error, _request, reply) => answer(reply, error),
   }).withTypeProvider<TypeBoxProvider>();
 
-  const answer = (reply: FastifyReply, error: unknown) => sendProblem(reply, known(error));
+  const answer = (reply: FastifyReply, error: unknown) => {
+    const wait = error instanceof PosternError ? error.retryAfter : undefined;
+    if (wait !== undefined) reply.header('retry-after', String(Math.ceil(wait / 1000)));
+    return sendProblem(reply, known(error));
+  };
   const known = (error: unknown): Problem => {
     const problem = problemOf(error);
     if (problem !== null) return problem;
@@ -121,12 +130,12 @@ export async function createApp(options: AppOptions): Promise<WebApp> {
     return boundedBody(request, reply, payload as Readable, { size, deadline: timeouts.guiRequest });
   });
 
-  for (const register of routes) await register(app, { host, streams });
+  for (const register of routes) await register(app, options);
   await app.ready();
   return app;
 }
 
-export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="Postern"');
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }

@@ -31,6 +31,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   'shutting-down': 503,
   'bad-request': 400,
   unauthorized: 401,
+  'code-required': 401,
   forbidden: 403,
   csrf: 403,
   'rate-limited': 429,

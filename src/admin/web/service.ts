@@ -1,10 +1,14 @@
 // The web service as the gateway sees it: prepared and activated with each commit, stopped at the end.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyRequest } from 'fastify';
 import type { CertificateSettings, Snapshot } from '../../config/snapshot.ts';
 import { PosternError } from '../../errors.ts';
 import { compileServerTls } from '../../tls/contexts.ts';
-import type { AdminHost } from '../host.ts';
-import { createApp, type Guard, type Routes } from './app.ts';
+import { apiRoutes } from '../api/register.ts';
+import type { Client } from '../api/route.ts';
+import { addressOf, sessionSecret, WebGuard } from '../auth/guard.ts';
+import type { Actor, AdminHost } from '../host.ts';
+import { createApp, type Routes } from './app.ts';
 import { Assets } from './assets.ts';
 import { Connections, type InForce } from './connections.ts';
 import { EventStreams } from './event-stream.ts';
@@ -38,11 +42,14 @@ export class WebService {
 
   static async create(options: WebServiceOptions): Promise<WebService> {
     const service = new WebService(options);
-    const routes: readonly Routes[] = [healthRoutes];
+    const { host } = options;
+    const routes: readonly Routes[] = [healthRoutes, apiRoutes];
     await createApp({
-      host: options.host,
+      host,
       streams: service.#streams,
-      guard: nobody,
+      guard: new WebGuard(host.people),
+      actor: (request) => service.#actor(request),
+      client: (request) => service.#client(request),
       assets: Assets.load(options.assets),
       routes,
       servers: service.#servers.all,
@@ -54,7 +61,8 @@ export class WebService {
     this.#servers = new HttpServers(snapshot);
     this.#connections = new Connections(this.#servers, host.log, () => this.#inForce);
     this.#ports = new Ports((socket) => this.#connections.take(socket));
-    this.#streams = new EventStreams(() => true);
+    this.#streams = new EventStreams((caller) => host.people.isValid(caller));
+    host.people.onEnd((id) => this.#streams.endOf(id));
   }
 
   /** Compiles contexts and binds new ports; nothing takes effect before `activate`. Throws why it cannot be. */
@@ -86,6 +94,24 @@ export class WebService {
     return this.#stopped;
   }
 
+  #actor(request: FastifyRequest): Actor {
+    const { caller } = request;
+    const flight = this.#connections.flight(request.raw.socket);
+    // A public route changes nothing in anybody's name.
+    if (caller === null) return { user: '', role: 'auditor', face: 'API', address: addressOf(request), flight };
+    const { user, role, kind, address } = caller;
+    return { user, role, face: kind === 'session' ? 'UI' : 'API', address, flight };
+  }
+
+  #client(request: FastifyRequest): Client {
+    return {
+      address: addressOf(request),
+      flight: this.#connections.flight(request.raw.socket),
+      cookie: sessionSecret(request),
+      credential: request.caller,
+    };
+  }
+
   async #end(grace: number): Promise<void> {
     const end = Date.now() + grace;
     this.abandon();
@@ -98,13 +124,6 @@ export class WebService {
     this.#connections.destroy();
   }
 }
-
-const nobody: Guard = {
-  admit: (_request, access) => {
-    if (access === 'public') return null;
-    throw new PosternError('unauthorized', 'nobody is logged on');
-  },
-};
 
 function certificateOf(snapshot: Snapshot): CertificateSettings {
   const { certificate: name } = snapshot.gui;

@@ -99,7 +99,8 @@ export async function askHttp1(port: number, path: string, ask: Ask = {}): Promi
     port,
     path,
     method: ask.method ?? 'GET',
-    headers: ask.headers ?? {},
+    // Node frames the body of a DELETE only where its length is said.
+    headers: { ...ask.headers, ...(ask.body === undefined ? {} : { 'content-length': Buffer.byteLength(ask.body) }) },
     rejectUnauthorized: false,
     agent: false,
   });
@@ -132,4 +133,61 @@ export async function askHttp2(session: ClientHttp2Session, path: string, ask: A
   let body = '';
   for await (const chunk of stream.setEncoding('utf8')) body += chunk;
   return { status: Number(headers[':status']), headers, body, http: '2', tls: null };
+}
+
+/** A browser's side of the API: one cookie, its own Origin, the CSRF token once it has one. */
+export class Browser {
+  readonly port: number;
+  cookie: string | null = null;
+  csrf: string | null = null;
+
+  constructor(port: number) {
+    this.port = port;
+  }
+
+  get origin(): string {
+    return `https://127.0.0.1:${this.port}`;
+  }
+
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer & { readonly json: Readonly<Record<string, unknown>> }> {
+    const answer = await askHttp1(this.port, `/api/v1${path}`, {
+      method,
+      headers: {
+        origin: this.origin,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(this.cookie === null ? {} : { cookie: this.cookie }),
+        ...(this.csrf === null ? {} : { 'x-csrf-token': this.csrf }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { ...answer, json: answer.body === '' ? {} : JSON.parse(answer.body) };
+  }
+
+  /** Takes the cookie and the CSRF token of the answer, where it worked. */
+  async logOn(name: string, password: string, code?: string) {
+    const answer = await this.ask('POST', '/login', { name, password, ...(code === undefined ? {} : { code }) });
+    if (answer.status === 200) {
+      this.cookie = String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? null;
+      this.csrf = String(answer.json['csrf']);
+    }
+    return answer;
+  }
+}
+
+export const goodPassword = 'four unusual words of 2026';
+
+/** With an administrator, who is logged on. */
+export async function startWithAdministrator(t: TestContext, wish: WebWish = {}) {
+  const running = await startWeb(t, wish);
+  await running.host.people.users.add('anna', 'administrator', goodPassword, Date.now());
+  const browser = new Browser(running.ports[0]);
+  const answer = await browser.logOn('anna', goodPassword);
+  if (answer.status !== 200) throw new Error(answer.body);
+  return { ...running, browser };
 }

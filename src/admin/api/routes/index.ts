@@ -5,9 +5,11 @@ import { configurationRoutes } from './configuration.ts';
 import { historyRoutes } from './history.ts';
 import { logRoutes } from './logs.ts';
 import { queueRoutes } from './queue.ts';
+import { sessionRoutes } from './session.ts';
 import { statusRoutes } from './status.ts';
 import { tableRoutes } from './tables.ts';
 import { tlsRoutes } from './tls.ts';
+import { peopleRoutes } from './users.ts';
 
 export const routes: readonly Route[] = [
   ...configurationRoutes,
@@ -17,5 +19,7 @@ export const routes: readonly Route[] = [
   ...queueRoutes,
   ...historyRoutes,
   ...logRoutes,
+  ...sessionRoutes,
+  ...peopleRoutes,
   ...statusRoutes,
 ];

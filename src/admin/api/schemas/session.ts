@@ -21,6 +21,10 @@ const newPassword = Type.String({
   description: 'A new password: 12 characters or more.',
 });
 const code = Type.String({ pattern: '^[0-9]{6}$', description: 'Six digits of the second factor.' });
+const anyCode = Type.String({
+  pattern: '^([0-9]{6}|[A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{4})$',
+  description: 'Six digits of the second factor, or a recovery code.',
+});
 
 export const setupSchema = object(
   { token: text('Of the set-up link.', { minLength: 1, maxLength: 256 }), name: userName, password: newPassword },
@@ -29,7 +33,7 @@ export const setupSchema = object(
 export type Setup = Static<typeof setupSchema>;
 
 export const loginSchema = object(
-  { name: text('User name.', { minLength: 1, maxLength: 64 }), password, code: Type.Optional(code) },
+  { name: text('User name.', { minLength: 1, maxLength: 64 }), password, code: Type.Optional(anyCode) },
   'A logon.',
 );
 export type Login = Static<typeof loginSchema>;
@@ -58,6 +62,11 @@ export const totpOfferSchema = object(
 export type TotpOffer = Static<typeof totpOfferSchema>;
 export const totpConfirmSchema = object({ code }, 'The first code.');
 export type TotpConfirm = Static<typeof totpConfirmSchema>;
+export const recoverySchema = object(
+  { recoveryCodes: list(text('Used once in the place of a code.'), 'Shown this once.') },
+  'The second factor is in force.',
+);
+export type Recovery = Static<typeof recoverySchema>;
 export const totpRemoveSchema = object({ password }, 'Your password.');
 export type TotpRemove = Static<typeof totpRemoveSchema>;
 
