@@ -168,12 +168,20 @@ for (const thread of ['mail-0', 'spool-0', 'ledger-0']) {
       await sleep(1500);
       await endThread(gateway, thread);
       const died = performance.now();
-      await sleep(2000);
       const session = await openSession(t, gateway.data);
-      assert.match(await session.run('status'), /System status: +Online\n/);
+      const deadline = died + 60_000;
+      const soon = async (what: string, condition: () => boolean | Promise<boolean>) => {
+        while (!(await condition())) {
+          assert.ok(performance.now() < deadline, what);
+          await sleep(50);
+        }
+      };
+      const system = () => readFileSync(join(gateway.data, 'logs', 'system.current'), 'utf8');
+      const told = /Warning: (mail worker 0|spool thread|ledger thread) ended and is started anew: /;
+      await soon('the thread is replaced', () => told.test(system()));
+      await soon('the gateway is online', async () => /System status: +Online\n/.test(await session.run('status')));
       const taken = load.acknowledged.size;
-      await sleep(300);
-      assert.ok(load.acknowledged.size > taken, 'mail is taken in');
+      await soon('mail is taken in', () => load.acknowledged.size > taken + 50);
       await load.stop();
       await sink.all(load.acknowledged.keys());
       await emptied(t, gateway.data);
@@ -189,8 +197,6 @@ for (const thread of ['mail-0', 'spool-0', 'ledger-0']) {
       );
       if (thread !== 'mail-0') assert.deepEqual(load.broken, []);
       assert.deepEqual(sink.mixed, []);
-      const system = readFileSync(join(gateway.data, 'logs', 'system.current'), 'utf8');
-      assert.match(system, /Warning: (mail worker 0|spool thread|ledger thread) ended and is started anew: /);
       const after = [...load.acknowledged.values()].filter((time) => time > died).length;
       t.diagnostic(
         `${load.acknowledged.size} acknowledged (${after} after it), ${sink.duplicates()} came twice, ` +

@@ -215,8 +215,12 @@ test('every line of the reference, from the situation that it tells of', { skip 
     const rejected = await MailClient.open(port, { local: '127.0.0.4' });
     assert.match(await rejected.reply(), /^554 5\.7\.1 /);
     await logged('ICID N REJECT SG BLOCKED match 127.0.0.4/31 SBRS None');
-    const refused = await MailClient.open(port, { local: '127.0.0.6' });
-    assert.equal(await refused.reply(), '');
+    // The reset may come before the client's system has told it of its connection.
+    const refused = await MailClient.open(port, { local: '127.0.0.6' }).then(
+      (client) => client.reply(),
+      (error: NodeJS.ErrnoException) => error.code ?? error.message,
+    );
+    assert.ok(refused === '' || refused === 'ECONNRESET', refused);
     await logged('ICID N TCPREFUSE SG IGNORED match 127.0.0.6 SBRS None');
   });
 
@@ -368,14 +372,15 @@ test('every line of the reference, from the situation that it tells of', { skip 
         .trimEnd()
         .split('\n');
     // Both files are written in batches: settled is what has not grown for a while, and is of one length.
-    let known = 0;
+    let all: string[] = [];
+    let entries: string[] = [];
     for (let quiet = 0, tries = 0; quiet < 5 && tries < 200; tries++) {
       await sleep(100);
-      const now = gateway.log().length;
-      quiet = now === known && json().length === now - frame.length ? quiet + 1 : 0;
-      known = now;
+      const known = all.length;
+      all = gateway.log();
+      entries = json();
+      quiet = all.length === known && entries.length === known - frame.length ? quiet + 1 : 0;
     }
-    const all = gateway.log();
     for (const [index, form] of frame.entries()) assert.match(all[index] ?? '', form);
     const events = all.slice(frame.length).map((line) => [formOf(line), line] as const);
     assert.deepEqual(
@@ -389,7 +394,6 @@ test('every line of the reference, from the situation that it tells of', { skip 
     );
 
     // The JSON log has the same events in the same order, with the same IDs.
-    const entries = json();
     assert.equal(entries.length, events.length);
     for (const [index, [event, line]] of events.entries()) {
       const entry = JSON.parse(entries[index] ?? '{}') as Record<string, unknown>;

@@ -17,7 +17,7 @@ import {
   runProgram,
   versionFlag,
 } from '../tls/peers.ts';
-import { sendMail } from './client.ts';
+import { MailClient, sendMail } from './client.ts';
 import { freePort, type RunningGateway, startGateway } from './harness.ts';
 import { type OpensslDestination, startOpensslDestination } from './openssl-destination.ts';
 
@@ -58,16 +58,22 @@ function connections(gateway: RunningGateway, first: number): string[][] {
   return [...lines].toSorted(([a], [b]) => a - b).map(([, text]) => text);
 }
 
-async function nextIcid(gateway: RunningGateway): Promise<number> {
-  // The lines of all earlier connections are there once the last one's end is.
-  await sleep(150);
-  const numbers = gateway.log().map((line) => Number(/\bICID (\d+)\b/.exec(line)?.[1] ?? 0));
-  return Math.max(0, ...numbers) + 1;
+let marks = 0;
+
+/** The number of the next connection: that of one of ours, known by its address, and one. */
+async function nextIcid(gateway: RunningGateway, port: number): Promise<number> {
+  marks++;
+  const address = `127.9.${marks >> 8}.${marks & 255}`;
+  const client = await MailClient.open(port, { local: address });
+  assert.match(await client.reply(), /^220 /);
+  await client.say('QUIT');
+  const line = await gateway.logged(new RegExp(`New SMTP ICID \\d+ .* address ${address.replaceAll('.', '\\.')} `));
+  return Number(/ICID (\d+)/.exec(line)?.[1]) + 1;
 }
 
 /** One s_client over STARTTLS, and the lines of its connection. */
 async function tryClient(gateway: RunningGateway, port: number, args: readonly string[]) {
-  const icid = await nextIcid(gateway);
+  const icid = await nextIcid(gateway, port);
   const { output } = await opensslClient(port, [...smtp, ...args]);
   await gateway.logged(new RegExp(`^Info: ICID ${icid} (close|lost)$`));
   return { output, lines: connections(gateway, icid)[0] ?? [] };
@@ -250,7 +256,7 @@ dns: { reverse: false }
     for (const [number, selection] of legalSelections.entries()) {
       await t.test(selection.join(' '), async () => {
         await select(gateway, selection);
-        const first = await nextIcid(gateway);
+        const first = await nextIcid(gateway, port);
 
         for (const version of tlsVersions) {
           const { output } = await opensslClient(port, [...smtp, versionFlag[version], ...anyLevel]);
@@ -433,7 +439,7 @@ dns: { reverse: false }
       const middle = await proxy(port, editedDown);
       t.after(middle.close);
       const { output, lines } = await (async () => {
-        const icid = await nextIcid(gateway);
+        const icid = await nextIcid(gateway, port);
         const { output: said } = await opensslClient(middle.port, [...smtp, ...anyLevel]);
         await gateway.logged(new RegExp(`^Info: ICID ${icid} (close|lost)$`));
         return { output: said, lines: connections(gateway, icid)[0] ?? [] };

@@ -11,6 +11,12 @@ import { Client, type Gateway, MemoryHost, snapshotOf, startGateway } from './fi
 const ipv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
+async function until(condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + 60_000; !condition(); await sleep(5)) {
+    assert.ok(performance.now() < end, `never: ${condition}`);
+  }
+}
+
 /** Runs with a gateway that is stopped whatever happens. */
 async function withGateway(
   run: (gateway: Gateway) => Promise<void>,
@@ -147,8 +153,7 @@ describe('messages', () => {
       await host.log.wait(/^ICID 1 lost$/);
       assert.deepEqual(lines.slice(-2), ['Message aborted MID 1 Receiving aborted', 'ICID 1 lost']);
       assert.equal(host.aborted, 1);
-      await sleep(10);
-      assert.equal(host.open, 0);
+      await until(() => host.open === 0);
     });
   });
 
@@ -234,12 +239,19 @@ describe('connections', () => {
     );
     await withGateway(
       async ({ port, host }) => {
-        const client = await Client.connect(port, { greeting: false });
-        assert.equal(await client.closed(), '');
+        let said = '';
+        const socket = net.connect(port, '127.0.0.1');
+        // The reset may come before or after the client knows of its connection.
+        socket
+          .on('error', () => undefined)
+          .on('data', (chunk) => {
+            said += chunk;
+          });
+        await new Promise((resolve) => socket.once('close', resolve));
+        assert.equal(said, '');
         await host.log.wait(/^ICID 1 TCPREFUSE SG SILENT match 127\.0\.0\.1 SBRS None$/);
         await host.log.wait(/^ICID 1 close$/);
-        await sleep(10);
-        assert.equal(host.open, 0);
+        await until(() => host.open === 0);
       },
       { senderGroups: [{ name: 'SILENT', match: '127.0.0.1', action: 'TCPREFUSE' }] },
     );
@@ -285,8 +297,7 @@ describe('connections', () => {
         const socket = net.connect(port, '127.0.0.1', () => socket[leave]());
         await host.log.wait(new RegExp(`^ICID ${index + 1} lost$`));
         assert.equal(lines.length, 3 * (index + 1));
-        await sleep(20);
-        assert.equal(host.open, 0);
+        await until(() => host.open === 0);
       }
     });
   });
@@ -296,18 +307,21 @@ describe('connections', () => {
       async ({ port, host, lines }) => {
         const first = await Client.connect(port);
         const second = await Client.connect(port);
-        for (let i = 0; i < 3; i++) {
-          const over = await Client.connect(port, { greeting: false });
-          assert.match(await over.reply(), /^421 4\.7\.0 /);
-          await over.closed();
+        const tries = 20;
+        const over = await Promise.all(Array.from({ length: tries }, () => Client.connect(port, { greeting: false })));
+        for (const client of over) {
+          assert.match(await client.reply(), /^421 4\.7\.0 /);
+          await client.closed();
         }
-        const warnings = lines.filter((line) => line.includes('refused'));
-        assert.equal(warnings.length, 1);
-        assert.match(warnings[0] ?? '', /^Connection from 127\.0\.0\.1 refused: 2 connections of this client are open/);
-        await host.log.wait(/^2 more connections refused/);
+        const told = () => lines.filter((line) => line.startsWith('Connection from'));
+        const counted = () =>
+          lines.reduce((sum, line) => sum + Number(/^(\d+) more connections refused/.exec(line)?.[1] ?? 0), 0);
+        await until(() => told().length + counted() === tries);
+        assert.ok(told().length < tries / 2, told().join('\n'));
+        assert.match(told()[0] ?? '', /^Connection from 127\.0\.0\.1 refused: 2 connections of this client are open/);
         first.destroy();
         await host.log.wait(/^ICID 1 lost$/);
-        await sleep(20);
+        await until(() => host.open === 1);
         const again = await Client.connect(port);
         second.destroy();
         again.destroy();
@@ -328,7 +342,7 @@ describe('connections', () => {
       });
       assert.match(await client.reply(), /^554 /);
       const start = performance.now();
-      while (open && performance.now() - start < 8000) {
+      while (open && performance.now() - start < 60_000) {
         client.socket.write(junk);
         await sleep(5);
       }
@@ -367,8 +381,7 @@ describe('STARTTLS', () => {
         lines.some((line) => line.includes('MID')),
         false,
       );
-      await sleep(20);
-      assert.equal(host.open, 0);
+      await until(() => host.open === 0);
     });
   });
 
@@ -379,8 +392,7 @@ describe('STARTTLS', () => {
       client.destroy();
       await host.log.wait(/^ICID 1 TLS failed: /);
       await host.log.wait(/^ICID 1 close$/);
-      await sleep(20);
-      assert.equal(host.open, 0);
+      await until(() => host.open === 0);
     });
   });
 
