@@ -8,6 +8,7 @@ import { Delivery } from '../../src/delivery/delivery.ts';
 import type { DeliveryHost, DeliveryTask } from '../../src/delivery/host.ts';
 import { destinationOf } from '../../src/delivery/route.ts';
 import type { Found } from '../../src/dns/lookup.ts';
+import type { QuestionType } from '../../src/dns/message.ts';
 import type { MailHost, MailResolver } from '../../src/dns/resolver.ts';
 import { PosternError } from '../../src/errors.ts';
 import type { EventDefinition, EventSink, Value } from '../../src/ledger/events.ts';
@@ -58,11 +59,21 @@ export class TableResolver implements MailResolver {
   readonly mx: Record<string, readonly MailHost[] | 'null' | PosternError> = {};
   readonly hosts: Record<string, readonly string[] | PosternError> = {};
 
-  readonly trusted = false;
+  readonly #real: MailResolver | null;
+
+  /** `real`: asked instead of the tables. */
+  constructor(real: MailResolver | null = null) {
+    this.#real = real;
+  }
+
+  get trusted(): boolean {
+    return this.#real?.trusted ?? false;
+  }
 
   async mailHosts(
     domain: string,
   ): Promise<{ hosts: readonly MailHost[]; nullMx: boolean; secure: boolean; name: string }> {
+    if (this.#real !== null) return this.#real.mailHosts(domain);
     const answer = this.mx[domain];
     if (answer instanceof PosternError) throw answer;
     if (answer === 'null') return { hosts: [], nullMx: true, secure: false, name: domain };
@@ -73,13 +84,15 @@ export class TableResolver implements MailResolver {
   }
 
   async addresses(name: string): Promise<{ addresses: readonly string[]; secure: boolean }> {
+    if (this.#real !== null) return this.#real.addresses(name);
     const answer = this.hosts[name];
     if (answer instanceof PosternError) throw answer;
     if (answer !== undefined) return { addresses: answer, secure: false };
     throw new PosternError('dns', `DNS Hard Error looking up ${name} (A):  NXDomain`);
   }
 
-  async ask(name: string): Promise<Found> {
+  async ask(name: string, type: QuestionType): Promise<Found> {
+    if (this.#real !== null) return this.#real.ask(name, type);
     return { kind: 'nodata', name, records: [], secure: false, ttl: 0 };
   }
 
@@ -90,7 +103,7 @@ export class TableResolver implements MailResolver {
 
 export class Sender implements DeliveryHost {
   readonly log = new RecordedLog();
-  readonly resolver = new TableResolver();
+  readonly resolver: TableResolver;
   readonly spoolDirectory: string;
   readonly outcomes: JobOutcome[] = [];
   readonly done: number[] = [];
@@ -105,8 +118,9 @@ export class Sender implements DeliveryHost {
   #dcid = 0;
   #mid = 0;
 
-  constructor(snapshot: Snapshot, spoolDirectory = tmpdir()) {
+  constructor(snapshot: Snapshot, spoolDirectory = tmpdir(), resolver: MailResolver | null = null) {
     this.#snapshot = snapshot;
+    this.resolver = new TableResolver(resolver);
     this.spoolDirectory = spoolDirectory;
     this.delivery = new Delivery(this);
   }

@@ -43,7 +43,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** A directory that is gone after the test. */
-export function temporaryDirectory(t: TestContext, prefix = 'postern-test-'): string {
+export function temporaryDirectory(t: Pick<TestContext, 'after'>, prefix = 'postern-test-'): string {
   const directory = mkdtempSync(join(tmpdir(), prefix));
   t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
   return directory;

@@ -3,7 +3,6 @@
 import { spawn } from 'node:child_process';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KeyPair } from '../tls/peers.ts';
 import { freePort } from './harness.ts';
 
 export interface OpensslDestination {
@@ -15,11 +14,12 @@ export interface OpensslDestination {
   close(): Promise<void>;
 }
 
-/** `args`: further arguments of s_server, such as `-tls1_2`. */
+/** `pair`: names of files. `args`: further arguments of s_server, such as `-tls1_2`. */
 export async function startOpensslDestination(
-  pair: KeyPair,
+  pair: { readonly certFile: string; readonly keyFile: string },
   args: readonly string[],
   address = '127.0.0.1',
+  port = 0,
 ): Promise<OpensslDestination> {
   const tlsPort = await freePort();
   const server = spawn(
@@ -119,7 +119,7 @@ export async function startOpensslDestination(
     };
     socket.on('data', listen);
   });
-  await new Promise<void>((resolve, reject) => front.once('error', reject).listen(0, address, resolve));
+  await new Promise<void>((resolve, reject) => front.once('error', reject).listen(port, address, resolve));
   const deadline = Date.now() + 10_000;
   while (!(await listens(tlsPort))) {
     if (Date.now() > deadline || server.exitCode !== null) throw new Error(`s_server did not start: ${errors}`);

@@ -4,9 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, temporaryDirectory } from './harness.ts';
+
+/** Whatever ends what the test began. */
+type TestEnd = Parameters<typeof temporaryDirectory>[0];
 
 export interface Postfix {
   readonly port: number;
@@ -14,11 +16,17 @@ export interface Postfix {
   stop(): void;
 }
 
-/** Relays everything to 127.0.0.1:`next`, over TLS where it is offered. `settings`: further lines of main.cf. */
-export async function startPostfix(t: TestContext, next: number, settings: readonly string[] = []): Promise<Postfix> {
+/** `at25`: an address of the loopback, to listen there on port 25. Relays everything to 127.0.0.1:`next`, over TLS where it is offered. `settings`: further lines of main.cf. */
+export async function startPostfix(
+  t: TestEnd,
+  next: number,
+  settings: readonly string[] = [],
+  at25?: string,
+): Promise<Postfix> {
   const directory = temporaryDirectory(t, 'postern-postfix-');
   chmodSync(directory, 0o755);
-  const port = await freePort();
+  const port = at25 === undefined ? await freePort() : 25;
+  const address = at25 ?? '127.0.0.1';
   const at = (name: string) => join(directory, name);
   for (const name of ['etc', 'spool', 'data', 'log']) mkdirSync(at(name));
   writeFileSync(at('log/maillog'), '');
@@ -55,7 +63,7 @@ export async function startPostfix(t: TestContext, next: number, settings: reado
     ...settings,
   ];
   const master = [
-    `127.0.0.1:${port} inet n - n - - smtpd`,
+    `${address}:${port} inet n - n - - smtpd`,
     'cleanup unix n - n - 0 cleanup',
     'qmgr unix n - n 300 1 qmgr',
     'tlsmgr unix - - n 1000? 1 tlsmgr',
@@ -84,16 +92,16 @@ export async function startPostfix(t: TestContext, next: number, settings: reado
   const started = command('start');
   const log = () => (existsSync(at('log/maillog')) ? readFileSync(at('log/maillog'), 'utf8') : '');
   const deadline = Date.now() + 20_000;
-  while (!(await answers(port))) {
+  while (!(await answers(address, port))) {
     if (Date.now() > deadline) throw new Error(`Postfix did not start: ${started.stdout}${started.stderr}\n${log()}`);
     await sleep(100);
   }
   return { port, log, stop };
 }
 
-async function answers(port: number): Promise<boolean> {
+async function answers(address: string, port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const socket = net.connect(port, '127.0.0.1');
+  const socket = net.connect(port, address);
   socket.setTimeout(2000, () => resolve(false));
   socket.once('data', (data) => resolve(data.toString('latin1').startsWith('220')));
   socket.once('error', () => resolve(false));

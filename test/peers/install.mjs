@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path';
 const peers = {
   openssl: ['openssl'],
   postfix: ['postfix'],
+  'posttls-finger': ['postfix'],
   swaks: ['swaks', 'libnet-ssleay-perl'],
   'gnutls-cli': ['gnutls-bin'],
   tstclnt: ['libnss3-tools'],

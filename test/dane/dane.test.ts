@@ -1,0 +1,239 @@
+// Deliveries to real servers behind a signed zone and a validating resolver, case by case; and Postfix's own verdict on each.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { assembleSnapshot } from '../../src/config/compile.ts';
+import { fillDefaults } from '../../src/config/defaults.ts';
+import type { Snapshot } from '../../src/config/snapshot.ts';
+import { createResolver, type Resolver } from '../../src/dns/stub.ts';
+import { Sender, until } from '../delivery/fixture.ts';
+import { Peer } from '../delivery/peer.ts';
+import { type OpensslDestination, startOpensslDestination } from '../gateway/openssl-destination.ts';
+import { type Postfix, startPostfix } from '../gateway/postfix.ts';
+import { missing } from '../tls/peers.ts';
+import { addressOf, type Certificates, type DaneCase, daneCases, type ServerName } from './cases.ts';
+import { Authority, authority, server } from './certificates.ts';
+import { resolverAddress, startSignedZone } from './zone.ts';
+
+/** Ports 25 and 53 of the loopback, as the Internet has them. */
+const skip =
+  process.getuid?.() === 0
+    ? missing('unbound') || missing('ldns-signzone') || missing('posttls-finger') || missing('postfix')
+    : 'ports 25 and 53 need root';
+
+const directory = new Authority();
+const certificates = makeCertificates();
+const cases = daneCases(certificates);
+
+function makeCertificates(): Certificates & { readonly leaf: ReturnType<Authority['issue']> } {
+  const root = directory.issue('root', { extensions: authority });
+  const middle = directory.issue('middle', { issuer: root, extensions: authority });
+  return {
+    root,
+    middle,
+    leaf: directory.issue('leaf', { issuer: middle, extensions: server('*.ta.dane.test,DNS:*.noroot.dane.test') }),
+    ee: directory.issue('ee', { extensions: server('nobody.test') }),
+    expired: directory.issue('expired', { expired: true, extensions: server('other.test') }),
+    stranger: directory.issue('stranger', { extensions: server('stranger.test') }),
+  };
+}
+
+function zoneOf({ id, server: name = 'ee', tlsa = [], signed }: DaneCase): readonly string[] {
+  if (signed !== undefined) return signed;
+  const host = `${id}.${name}`;
+  return [
+    `${id} IN MX 10 ${host}`,
+    `${host} IN A ${addressOf[name]}`,
+    ...tlsa.map((record) => `_25._tcp.${host} IN TLSA ${record}`),
+  ];
+}
+
+const domainOf = ({ id, domain }: DaneCase): string => domain ?? `${id}.dane.test`;
+
+function snapshotOfCases(): Snapshot {
+  const document = {
+    hostname: 'gw.example.com',
+    dns: { servers: [resolverAddress] },
+    timeouts: { dns: '3s' },
+    destinations: cases.map((one) => ({ domain: domainOf(one), tls: one.level ?? 'dane', ...one.entry })),
+  };
+  return assembleSnapshot(
+    fillDefaults(document),
+    1,
+    {
+      addresses: null,
+      certificates: [],
+      authorities: new Map(),
+      destinationAuthorities: new Map([['root.pem', certificates.root.cert]]),
+      stamps: [],
+      issues: [],
+    },
+    { name: 'demo', pairs: [] },
+  );
+}
+
+describe('a signed zone behind unbound, and servers that keep or break its promises', { skip }, () => {
+  const ends: (() => unknown)[] = [];
+  const openssl = new Map<ServerName, OpensslDestination>();
+  const peers = new Map<ServerName, Peer>();
+  let postfix: Postfix;
+  let resolver: Resolver;
+  let sender: Sender;
+
+  before(async () => {
+    const zone = await startSignedZone({
+      signed: `${cases.flatMap(zoneOf).join('\n')}\n`,
+      plain: `${cases.flatMap((one) => one.plain ?? []).join('\n')}\n`,
+      forged: cases.flatMap((one) => one.forged ?? []),
+    });
+    ends.push(zone.stop);
+    const { leaf, ee, expired, middle, root } = certificates;
+    const chain = (name: string, ...others: readonly (typeof root)[]) => ['-cert_chain', directory.file(name, others)];
+    const programs: readonly (readonly [ServerName, typeof root, readonly string[]])[] = [
+      ['ee', ee, []],
+      ['expired', expired, []],
+      ['ta', leaf, chain('whole', middle, root)],
+      ['noroot', leaf, chain('short', middle)],
+      ['old', ee, ['-tls1_1', '-cipher', 'DEFAULT:@SECLEVEL=0']],
+    ];
+    for (const [name, pair, args] of programs) {
+      const destination = await startOpensslDestination(pair, args, addressOf[name], 25);
+      openssl.set(name, destination);
+      ends.push(() => destination.close());
+    }
+    const key = { cert: ee.cert, key: ee.key };
+    const strip = await Peer.start({}, 25, addressOf.strip);
+    const refuse = await Peer.start(
+      { tls: key, reply: (command) => (command === 'STARTTLS' ? '454 4.7.0 TLS not available' : null) },
+      25,
+      addressOf.refuse,
+    );
+    peers.set('strip', strip).set('refuse', refuse);
+    ends.push(
+      () => strip.close(),
+      () => refuse.close(),
+    );
+    postfix = await startPostfix(
+      { after: (end) => void ends.push(end as () => void) },
+      9,
+      [`smtpd_tls_cert_file = ${ee.certFile}`, `smtpd_tls_key_file = ${ee.keyFile}`, 'smtpd_tls_security_level = may'],
+      addressOf.postfix,
+    );
+    const snapshot = snapshotOfCases();
+    resolver = createResolver(snapshot, { hosts: '/dev/null' });
+    sender = new Sender(snapshot, tmpdir(), resolver);
+  });
+  after(async () => {
+    await sender?.stop();
+    for (const end of ends.toReversed()) await end();
+    directory.remove();
+  });
+
+  /** Messages that any server took for the domain. */
+  const arrived = (domain: string): number => {
+    const address = `x@${domain}`;
+    const programs = [...openssl.values()].flatMap((one) => one.recipients);
+    const own = [...peers.values()].flatMap((peer) => peer.messages.flatMap((message) => message.to));
+    const atPostfix = postfix.log().includes(`to=<${address}>`) ? 1 : 0;
+    return [...programs, ...own].filter((one) => one === address).length + atPostfix;
+  };
+
+  for (const one of cases) {
+    const domain = domainOf(one);
+    test(`${one.id}: ${one.what}: ${one.level ?? 'dane'} → ${one.got}`, async () => {
+      const from = sender.log.lines.length;
+      const mid = sender.send(`x@${domain}`);
+      const [result = ''] = await sender.settled(mid, 30_000);
+      const lines = sender.log.lines.slice(from);
+      const level = one.level ?? 'dane';
+      const security = lines.filter((line) => line.includes(`tls=${level}:`));
+      const told = `${result}\n${lines.join('\n')}`;
+      if (one.got === 'failed' || one.got === 'dns') {
+        assert.match(result, one.got === 'failed' ? /^0 deferred 4\.7\.[0-9]+ / : /^0 deferred 4\.4\.3 /, told);
+        assert.equal(arrived(domain), 0, 'a message went out');
+        if (one.got === 'failed') assert.match(security.at(-1) ?? '', new RegExp(`tls=${level}:failed \\(`), told);
+        if (one.why !== undefined) assert.match(told, one.why);
+      } else {
+        assert.equal(result, 'finished', told);
+        await until(() => arrived(domain) === 1, 'the message');
+        assert.match(security.at(-1) ?? '', new RegExp(`tls=${level}:${one.got}( |$)`), told);
+        if (one.why !== undefined) assert.match(security.at(-1) ?? '', one.why);
+      }
+      assert.equal(
+        lines.some((line) => line.startsWith('New SMTP DCID')),
+        one.undialled !== true,
+        told,
+      );
+    });
+  }
+
+  describe('posttls-finger -l dane', () => {
+    let settings: string;
+    before(() => {
+      settings = mkdtempSync(join(tmpdir(), 'postern-finger-'));
+      ends.push(() => rmSync(settings, { recursive: true, force: true }));
+      writeFileSync(
+        join(settings, 'main.cf'),
+        'compatibility_level = 3.6\nmyhostname = gw.example.com\nsmtp_tls_mandatory_protocols = >=TLSv1.2\nsmtp_tls_protocols = >=TLSv1.2\nsmtp_host_lookup = dns\ninet_protocols = ipv4\n',
+      );
+      writeFileSync(
+        join(settings, 'resolv.conf'),
+        `nameserver ${resolverAddress}\noptions trust-ad edns0 timeout:3 attempts:1\n`,
+      );
+    });
+
+    for (const one of cases) {
+      if (one.finger === null) continue;
+      const level = one.level ?? 'dane';
+      const differs = one.finger === undefined ? '' : ` (${one.finger.why})`;
+      test(`${one.id}: ${one.what}${differs}`, async () => {
+        const output = await finger(settings, level, domainOf(one));
+        assert.equal(fingerVerdict(output), one.finger?.verdict ?? expectedOfFinger(one), output);
+      });
+    }
+  });
+});
+
+function expectedOfFinger({ got }: DaneCase): string {
+  switch (got) {
+    case 'dane':
+      return 'verified';
+    case 'none':
+      return 'clear';
+    case 'encrypted':
+      return 'encrypted';
+    default:
+      return 'refused';
+  }
+}
+
+/** In a mount namespace of its own, where /etc/resolv.conf names the resolver of the test. */
+async function finger(settings: string, level: string, domain: string): Promise<string> {
+  const script =
+    'mount --bind "$0" /etc/resolv.conf && exec posttls-finger -c -t 10 -T 10 -L summary,verbose -l "$1" "$2"';
+  const child = spawn('unshare', ['--mount', 'sh', '-c', script, join(settings, 'resolv.conf'), level, domain], {
+    env: { ...process.env, MAIL_CONFIG: settings },
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  await new Promise((resolve) => child.once('close', resolve));
+  return output;
+}
+
+/** What a Postfix with that policy would do: posttls-finger connects and tells, it does not decide. */
+function fingerVerdict(output: string): string {
+  if (/Verified TLS connection established/.test(output)) return 'verified';
+  if (/lookup error|lookup failed|SSL_connect error|resorting to "secure"/.test(output)) return 'refused';
+  const signed = /DNSSEC-signed TLSA record/.test(output) && !/all TLSA records unusable/.test(output);
+  const unusable = /unsupported TLSA certificate usage|all TLSA records unusable/.test(output);
+  if (/(Untrusted|Trusted) TLS connection established/.test(output)) return signed ? 'refused' : 'encrypted';
+  return signed || unusable ? 'refused' : 'clear';
+}
