@@ -21,6 +21,7 @@ const peers = {
   rsyslogd: ['rsyslog', 'rsyslog-gnutls'],
   'systemd-analyze': ['systemd'],
   mount: ['mount'],
+  unshare: ['util-linux'],
 };
 
 export function findProgram(name) {
