@@ -2,7 +2,7 @@
 import type { ConfigStore } from '../config/store.ts';
 import type { Validation } from '../dns/validation.ts';
 import type { EventSink } from '../ledger/events.ts';
-import type { HistoryQueries } from '../ledger/protocol.ts';
+import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
 import type { QueueFilter, QueueRow, SpoolQueries } from '../spool/protocol.ts';
 import type { People } from './auth/people.ts';
 
@@ -108,6 +108,8 @@ export interface GatewayStatus {
   readonly collectors: readonly CollectorStatus[];
   /** Whether there is a resolver that validates DNSSEC and is believed, without which there is no DANE; null: not known yet. */
   readonly dnssec: Validation | null;
+  /** Of tracking, reports and observations; null: the ledger does not answer. */
+  readonly history: HistoryStatus | null;
 }
 
 /** The rest of the program, for the administrator's commands. */

@@ -93,6 +93,7 @@ export function assembleSnapshot(
       headerSize: parseSize(limits.headerSize),
       dataRate: parseSize(limits.dataRate),
       guiBody: parseSize(limits.guiBody),
+      history: parseSize(limits.history),
       deliveryMemory: parseSize(limits.deliveryMemory),
     },
     timeouts: durations(timeouts),
@@ -109,7 +110,11 @@ export function assembleSnapshot(
       return { ...collector, buffer: parseSize(collector.buffer), ...(ca === undefined ? {} : { ca }) };
     }),
     dns: config.dns,
-    privacy: { ...privacy, keepObservations: parseDuration(privacy.keepObservations) },
+    privacy: {
+      ...privacy,
+      keepTracking: parseDuration(privacy.keepTracking),
+      keepObservations: parseDuration(privacy.keepObservations),
+    },
   };
 }
 

@@ -248,6 +248,11 @@ export const limitsSchema = object(
       least: '64KiB',
       most: '64MiB',
     }),
+    history: size(
+      '1GiB',
+      'Size of `ledger.db` (message tracking, reports, observations), some 350 bytes a message; the oldest goes first.',
+      { least: '16MiB', most: '1TiB' },
+    ),
     deliveryMemory: size('64MiB', 'Bodies that one mail worker keeps in memory for the first attempt.', {
       least: '1MiB',
       most: '64GiB',
@@ -450,6 +455,7 @@ export const configSchema = object(
       {
         logSubjects: Type.Boolean({ default: true, description: 'Subjects in the log.' }),
         logAddresses: Type.Boolean({ default: true, description: 'Sender and recipient addresses in the log.' }),
+        keepTracking: duration('30d', 'How long messages are kept for tracking.', { least: '1h', most: '3650d' }),
         keepObservations: duration('90d', 'How long observed handshakes are kept.', { least: '1h', most: '3650d' }),
       },
       'Rules the log, tracking and observations alike.',

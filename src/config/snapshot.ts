@@ -60,6 +60,7 @@ export interface Snapshot {
   readonly privacy: {
     readonly logSubjects: boolean;
     readonly logAddresses: boolean;
+    readonly keepTracking: number;
     readonly keepObservations: number;
   };
 }

@@ -100,10 +100,20 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     this.#context = context;
     this.#owner = owner;
     this.#opened = opened;
-    this.#client = new Client<Transfer>(this, context.host.snapshot().hostname, clientLevel(settings.policy));
+    const level = clientLevel(settings.policy);
+    this.#client = new Client<Transfer>(this, context.host.snapshot().hostname, level);
     this.#link = new Link(socket, settings.target, this);
-    const { dcid, target } = settings;
-    context.host.log.record(events.outgoingConnection, dcid, this.#link.localAddress, target.address, target.port);
+    const { dcid, target, domain } = settings;
+    context.host.log.record(
+      events.outgoingConnection,
+      dcid,
+      this.#link.localAddress,
+      target.address,
+      target.port,
+      target.host,
+      domain,
+      level,
+    );
     this.#arm();
   }
 

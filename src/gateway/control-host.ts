@@ -16,7 +16,7 @@ import type {
 import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';
 import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
-import type { HistoryQueries } from '../ledger/protocol.ts';
+import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
@@ -110,7 +110,7 @@ export class ControlHost implements AdminHost {
     const [workers, queue, ledger, disk] = await Promise.all([
       Promise.all(mail.map((thread) => ask<MailWorkerStatus>(thread))),
       ask<ReturnType<SpoolQueries['status']>>(this.#pool.spool),
-      ask<{ collectors?: readonly CollectorStatus[] }>(this.#pool.ledger),
+      ask<{ collectors: readonly CollectorStatus[]; history: HistoryStatus }>(this.#pool.ledger),
       statfs(this.dataDirectory),
     ]);
     const sum = (pick: (status: MailWorkerStatus) => number) =>
@@ -149,6 +149,7 @@ export class ControlHost implements AdminHost {
       memory: process.memoryUsage.rss(),
       collectors: ledger?.collectors ?? [],
       dnssec: workers.find((worker) => worker?.dnssec)?.dnssec ?? null,
+      history: ledger?.history ?? null,
     };
   }
 }

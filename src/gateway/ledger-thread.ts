@@ -6,10 +6,7 @@ await runThread(async (data) => {
   const ledger = new Ledger({ directory: join(data.dataDirectory, 'logs'), snapshot: data.snapshot });
   return {
     prepare: async (snapshot) => ledger.prepare(snapshot),
-    query: (name) => {
-      if (name === 'status') return ledger.status();
-      throw new Error(`the ledger has no query "${name}"`);
-    },
+    query: (name, args) => (name === 'status' ? ledger.status() : ledger.query(name, args)),
     attach: (_name, port) => ledger.attach(port),
     reopenLogs: () => ledger.reopen(),
     stop: () => ledger.stop(),

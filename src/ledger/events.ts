@@ -42,14 +42,24 @@ type Icid = [icid: number];
 type Dcid = [dcid: number];
 
 // --- Receiving ---
+/** `listener`: its name in the configuration; `tls`: what it asks for (off, preferred, required). */
 export const incomingConnection = define<
-  [icid: number, iface: string, local: string, remote: string, reverse: string | null, verified: boolean]
+  [
+    icid: number,
+    iface: string,
+    local: string,
+    remote: string,
+    reverse: string | null,
+    verified: boolean,
+    listener: string,
+    tls: string,
+  ]
 >(
   'mail',
   'Info',
   'smtp.in.connection',
-  ['icid', 'interface', 'localAddress', 'address', 'reverseName', 'verified'],
-  (icid, iface, local, remote, reverse, verified) =>
+  ['icid', 'interface', 'localAddress', 'address', 'reverseName', 'verified', 'listener', 'tls'],
+  (icid, iface, local, remote, reverse, verified, _listener, _tls) =>
     `New SMTP ICID ${icid} interface ${iface} (${local}) address ${remote} reverse dns host ${reverse ?? 'unknown'} verified ${verified ? 'yes' : 'no'}`,
 );
 /** `action`: ACCEPT, RELAY, REJECT or TCPREFUSE. */
@@ -59,6 +69,14 @@ export const senderGroup = define<[icid: number, action: string, group: string, 
   'smtp.in.senderGroup',
   ['icid', 'action', 'group', 'match'],
   (icid, action, group, match) => `ICID ${icid} ${action} SG ${group} match ${match} SBRS None`,
+);
+/** The name that the client gave in EHLO or HELO; recorded once, when it first matters. */
+export const incomingHelo = define<[icid: number, helo: string]>(
+  'none',
+  'Info',
+  'smtp.in.helo',
+  ['icid', 'helo'],
+  (icid, helo) => `ICID ${icid} EHLO ${helo}`,
 );
 export const incomingTls = define<[icid: number, protocol: string, cipher: string]>(
   'mail',
@@ -180,12 +198,16 @@ export const incomingLost = define<Icid>('mail', 'Info', 'smtp.in.lost', ['icid'
 export const incomingClose = define<Icid>('mail', 'Info', 'smtp.in.close', ['icid'], (icid) => `ICID ${icid} close`);
 
 // --- Delivery ---
-export const outgoingConnection = define<[dcid: number, iface: string, address: string, port: number]>(
+/** `host`: its name in the route; `domain`: the recipients'; `tls`: what is asked of it (none, preferred, required). */
+export const outgoingConnection = define<
+  [dcid: number, iface: string, address: string, port: number, host: string, domain: string, tls: string]
+>(
   'mail',
   'Info',
   'smtp.out.connection',
-  ['dcid', 'interface', 'address', 'port'],
-  (dcid, iface, address, port) => `New SMTP DCID ${dcid} interface ${iface} address ${address} port ${port}`,
+  ['dcid', 'interface', 'address', 'port', 'host', 'domain', 'tls'],
+  (dcid, iface, address, port, _host, _domain, _tls) =>
+    `New SMTP DCID ${dcid} interface ${iface} address ${address} port ${port}`,
 );
 export const outgoingTls = define<[dcid: number, protocol: string, cipher: string]>(
   'mail',

@@ -4,11 +4,14 @@ import { dirname, join } from 'node:path';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Snapshot } from '../config/snapshot.ts';
+import { PosternError } from '../errors.ts';
 import { utcOffset } from './clock.ts';
 import type { CollectorStatus } from './collector.ts';
 import { type EventDefinition, type EventSink, mailWarning, systemWarning, type Value } from './events.ts';
 import { LogFile } from './file.ts';
 import { type FormattedBatch, LineFormatter, type LineListener } from './format.ts';
+import { History } from './history/history.ts';
+import type { HistoryQueries, HistoryStatus } from './protocol.ts';
 import type { LogName } from './rotation.ts';
 import { serialNumber } from './serial.ts';
 import type { EventBatch } from './sink.ts';
@@ -20,6 +23,8 @@ export interface LedgerOptions {
   readonly snapshot: Snapshot;
   /** Buffers of the collectors; default `syslog` beside the log directory. */
   readonly syslogDirectory?: string;
+  /** Default `ledger.db` beside the log directory. */
+  readonly historyFile?: string;
   /** What `Begin Logfile` says after `Version:` and `SN:`. */
   readonly version?: string;
   readonly serial?: string;
@@ -35,6 +40,7 @@ export interface LedgerStatus {
     readonly failure: string | null;
   }[];
   readonly collectors: readonly CollectorStatus[];
+  readonly history: HistoryStatus;
 }
 
 /** A snapshot compiled for the ledger; nothing has changed yet. */
@@ -55,6 +61,7 @@ export class Ledger {
   readonly #own: [EventDefinition, readonly Value[]][] = [];
   readonly #timer: NodeJS.Timeout;
   readonly #syslog: Syslog;
+  readonly #history: History;
   readonly #listener: LineListener = (log, level, time, text) => this.#syslog.line(log, level, time, text);
   #events = 0;
   #stopping: Promise<void> | null = null;
@@ -68,6 +75,8 @@ export class Ledger {
     if (snapshot.logs.json) this.#files.set('json', this.#open('json', snapshot));
     const { syslogDirectory = join(dirname(options.directory), 'syslog') } = options;
     this.#syslog = new Syslog({ directory: syslogDirectory, log: this.log }, prepareSyslog(snapshot));
+    const { historyFile = join(dirname(options.directory), 'ledger.db') } = options;
+    this.#history = new History({ file: historyFile, snapshot, log: this.log });
     this.#timer = setInterval(() => this.#tick(), tickEvery);
     this.#timer.unref();
   }
@@ -114,6 +123,7 @@ export class Ledger {
     for (const file of this.#files.values()) file.apply(snapshot.logs);
     this.#formatter.apply(snapshot.privacy, snapshot.logs.json);
     this.#syslog.activate(syslog);
+    this.#history.apply(snapshot);
   }
 
   /** SIGHUP: opens the files again, which something else may have renamed. */
@@ -123,7 +133,18 @@ export class Ledger {
 
   status(): LedgerStatus {
     const logs = [...this.#files].map(([name, { size, lost, failure }]) => ({ name, size, lost, failure }));
-    return { events: this.#events, logs, collectors: this.#syslog.status() };
+    return { events: this.#events, logs, collectors: this.#syslog.status(), history: this.#history.status() };
+  }
+
+  /** Answers what is asked of the history. An unknown name throws `not-found`. */
+  query(name: string, args: readonly unknown[]): unknown {
+    const query = this.#history.queries[name as keyof HistoryQueries] as
+      | ((...args: readonly unknown[]) => unknown)
+      | undefined;
+    if (query === undefined || !Object.hasOwn(this.#history.queries, name)) {
+      throw new PosternError('not-found', `the ledger has no query "${name}"`);
+    }
+    return query(...args);
   }
 
   /** Takes what still waits in the channels, writes it and ends the files. */
@@ -141,6 +162,7 @@ export class Ledger {
       port.close();
     }
     this.#recordOwn();
+    this.#history.stop();
     await this.#syslog.stop();
     // What ending the collectors had to say.
     this.#recordOwn();
@@ -162,6 +184,7 @@ export class Ledger {
       this.#files.get('json')?.append(out.json, out.mailLines);
     }
     if (out.system !== '') this.#files.get('system')?.append(out.system, out.systemLines);
+    this.#history.take(batch);
   }
 
   #recordOwn(): void {

@@ -1,13 +1,17 @@
-// What control asks of the history (`ledger.db`), and its answers. All times are ms since the epoch, sizes bytes; a list comes in
-// pages: `next` is the cursor of the page after it, null at the end. Texts that a stranger wrote come as they were received.
+// What control asks of the history (`ledger.db`), and its answers. All times are ms since the epoch, sizes bytes. Texts that a
+// stranger wrote come as they were received.
 
-/** Page of a list. `limit` at most 1,000. */
+/**
+ * `next`: the cursor of the page after it; null: there is none. A page may have fewer items than asked for, even none, and a `next`
+ * all the same: a search for something rare stops after a tenth of a second, and goes on there.
+ */
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next: string | null;
 }
 
 export interface PageRequest {
+  /** 1 to 1,000. */
   readonly limit: number;
   /** `next` of the page before. */
   readonly cursor?: string;
@@ -16,12 +20,10 @@ export interface PageRequest {
 // --- Message tracking ---
 
 /**
- * `receiving`: not accepted yet. `queued`: accepted, some recipient is not settled. The others are final: every recipient
- * `delivered`; all `bounced`; some of both (`partial`); receiving ended before acceptance (`aborted`, with every recipient refused
- * `rejected`); `deleted` by an administrator; `dropped`: a bounce that could not be delivered.
+ * `queued`: accepted, some recipient is not settled. The others are final: every recipient `delivered`; all `bounced`;
+ * some of both (`partial`); receiving ended before acceptance (`aborted`; with every recipient refused: `rejected`); `deleted` by an administrator; `dropped`: a bounce that could not be delivered.
  */
 export type MessageState =
-  | 'receiving'
   | 'queued'
   | 'delivered'
   | 'partial'
@@ -112,7 +114,6 @@ export interface OutgoingLeg {
 /** What happened to a message, in the order of time. `rids` are indexes into `recipients`. */
 export type StoryEvent =
   | { readonly time: number; readonly kind: 'started' }
-  | { readonly time: number; readonly kind: 'recipient'; readonly rid: number; readonly address: string }
   | { readonly time: number; readonly kind: 'refused'; readonly address: string; readonly reason: string }
   | { readonly time: number; readonly kind: 'received'; readonly size: number }
   | { readonly time: number; readonly kind: 'queued' }
@@ -136,8 +137,7 @@ export type StoryEvent =
       readonly kind: 'delayed' | 'bounced';
       /** 0: no connection was made. */
       readonly dcid: number;
-      readonly rid: number;
-      readonly address: string;
+      readonly rids: readonly number[];
       /** Enhanced status code, and what it means. */
       readonly status: string;
       readonly text: string;

@@ -75,6 +75,7 @@ export class Connection<B> implements SessionHandler, Sender {
   #nextTls: ServerTls | null = null;
   /** Something came before the greeting. */
   #early = false;
+  #heloTold = false;
   #peerEnded = false;
   #paused = false;
   #lastInput: number;
@@ -130,6 +131,8 @@ export class Connection<B> implements SessionHandler, Sender {
       address,
       reverse.name,
       reverse.verified,
+      listener.name,
+      listener.tls,
     );
     const found = policy.access.find(address, reverse);
     const { group, action, match } = found ?? { group: 'ALL', action: 'ACCEPT', match: 'ALL' };
@@ -193,14 +196,14 @@ export class Connection<B> implements SessionHandler, Sender {
     const phase = this.#phase;
     this.#phase = 'closed';
     this.#session.lost();
-    if (phase === 'open') this.#server.host.log.record(event.incomingLost, this.icid);
+    if (phase === 'open') this.#logEnd(event.incomingLost);
     this.#server.gone(this);
   }
 
   #checkEnded(): void {
     if (!this.#peerEnded || this.#phase !== 'open' || this.#session.state === 'waiting') return;
     this.#session.lost();
-    this.#server.host.log.record(event.incomingLost, this.icid);
+    this.#logEnd(event.incomingLost);
     this.#linger();
     this.#socket.end();
   }
@@ -235,6 +238,19 @@ export class Connection<B> implements SessionHandler, Sender {
       this.#paused = false;
       this.#socket.resume();
     }
+  }
+
+  /** For tracking and observations; what is said again after STARTTLS counts (RFC 3207 4.2). */
+  #tellHelo(): void {
+    const { helo } = this.#session;
+    if (helo === '' || this.#heloTold) return;
+    this.#heloTold = true;
+    this.#server.host.log.record(event.incomingHelo, this.icid, helo);
+  }
+
+  #logEnd(how: typeof event.incomingLost): void {
+    this.#tellHelo();
+    this.#server.host.log.record(how, this.icid);
   }
 
   // --- The server's calls ---
@@ -303,6 +319,7 @@ export class Connection<B> implements SessionHandler, Sender {
     const { host, stopping } = this.#server;
     if (stopping) return stoppingReply;
     if (host.full()) return '452 4.3.1 Insufficient system storage; try again later';
+    if (!this.#heloTold) this.#tellHelo();
     this.#intake.start(sender);
     return null;
   }
@@ -419,7 +436,7 @@ export class Connection<B> implements SessionHandler, Sender {
     log.record(event.incomingTlsFailed, this.icid, failure.detail);
     if (failure.explanation !== null) log.record(event.incomingTlsExplained, this.icid, failure.explanation);
     this.#session.lost();
-    log.record(event.incomingClose, this.icid);
+    this.#logEnd(event.incomingClose);
     // The alert is still on its way.
     this.#linger();
     if (this.#socket.closed) this.closed();
@@ -430,7 +447,7 @@ export class Connection<B> implements SessionHandler, Sender {
     if (this.#phase !== 'open') return;
     const { log } = this.#server.host;
     if (reason !== null) log.record(event.receivingFailed, this.icid, reason);
-    log.record(event.incomingClose, this.icid);
+    this.#logEnd(event.incomingClose);
     this.#linger();
     this.#socket.end();
   }

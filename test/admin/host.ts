@@ -161,6 +161,7 @@ function exampleStatus(): GatewayStatus {
     disk: { free: 10 * 1024 ** 3, total: 100 * 1024 ** 3 },
     cpu: 61,
     memory: 200 * 1024 ** 2,
+    history: { state: 'running', reason: '', size: 52_428_800, limit: 1_073_741_824, lost: 3, oldest: null },
     dnssec: { state: 'validating', text: 'the resolver 127.0.0.1 validates DNSSEC' },
     collectors: [
       {

@@ -12,12 +12,12 @@ const alert = "(336151598, 'error:1409442E:SSL routines:ssl3_read_bytes:tlsv1 al
 const forms: readonly (readonly [unknown, readonly Value[], string])[] = [
   [
     events.incomingConnection,
-    [30, 'Management', '192.0.2.1', '198.51.100.7', 'mail.example.org', true],
+    [30, 'Management', '192.0.2.1', '198.51.100.7', 'mail.example.org', true, 'inbound', 'preferred'],
     'New SMTP ICID 30 interface Management (192.0.2.1) address 198.51.100.7 reverse dns host mail.example.org verified yes',
   ],
   [
     events.incomingConnection,
-    [31, 'Management', '192.0.2.1', '2001:db8::7', null, false],
+    [31, 'Management', '192.0.2.1', '2001:db8::7', null, false, 'inbound', 'preferred'],
     'New SMTP ICID 31 interface Management (192.0.2.1) address 2001:db8::7 reverse dns host unknown verified no',
   ],
   [
@@ -58,7 +58,7 @@ const forms: readonly (readonly [unknown, readonly Value[], string])[] = [
   [events.incomingClose, [30], 'ICID 30 close'],
   [
     events.outgoingConnection,
-    [30, '192.0.2.1', '203.0.113.5', 25],
+    [30, '192.0.2.1', '203.0.113.5', 25, 'mx.example.net', 'example.net', 'preferred'],
     'New SMTP DCID 30 interface 192.0.2.1 address 203.0.113.5 port 25',
   ],
   [

@@ -25,22 +25,27 @@ interface Overrides {
   readonly logs?: Partial<Snapshot['logs']>;
   readonly privacy?: Partial<Snapshot['privacy']>;
   readonly syslog?: Snapshot['syslog'];
+  readonly limits?: { readonly history: number };
   readonly otherClients?: Snapshot['tls']['otherClients']['versions'];
 }
 
 /** The part of a snapshot that the ledger looks at. */
-export function snapshotWith({ logs, privacy, syslog = [], otherClients }: Overrides = {}): Snapshot {
+export function snapshotWith({ logs, privacy, syslog = [], otherClients, limits }: Overrides = {}): Snapshot {
   const service = { versions: otherClients ?? (['TLSv1.2', 'TLSv1.3'] as const), ciphers: defaultCiphers };
   const snapshot: Pick<Snapshot, 'revision' | 'hostname' | 'logs' | 'privacy' | 'syslog' | 'tls'> & {
     readonly timeouts: Pick<Snapshot['timeouts'], 'connect' | 'handshake'>;
+    readonly limits: Pick<Snapshot['limits'], 'history'>;
+    readonly spool: Pick<Snapshot['spool'], 'lowWater' | 'lowWaterShare'>;
   } = {
     revision: 1,
     hostname: 'gw.example.com',
     logs: { rotateSize: 100 * 1024 * 1024, keep: 30, json: true, ...logs },
-    privacy: { logSubjects: true, logAddresses: true, keepObservations: 0, ...privacy },
+    privacy: { logSubjects: true, logAddresses: true, keepTracking: 30 * 86_400_000, keepObservations: 0, ...privacy },
     syslog,
     tls: { gui: service, inbound: service, outbound: service, otherClients: service },
     timeouts: { connect: 5000, handshake: 5000 },
+    limits: { history: 1024 * 1024 * 1024, ...limits },
+    spool: { lowWater: 1024 * 1024, lowWaterShare: 0 },
   };
   return snapshot as Snapshot;
 }

@@ -169,7 +169,7 @@ describe('privacy', () => {
     );
     const connection = formatOne(
       incomingConnection as unknown as EventDefinition,
-      [1, 'Management', '192.0.2.1', '198.51.100.7', 'mail.example.org', true],
+      [1, 'Management', '192.0.2.1', '198.51.100.7', 'mail.example.org', true, 'inbound', 'preferred'],
       off,
     );
     assert.ok(connection.text.includes('address 198.51.100.7 reverse dns host mail.example.org'));

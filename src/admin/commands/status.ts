@@ -40,6 +40,7 @@ export function statusText(status: GatewayStatus, now: number): string {
     row('    Memory', formatSize(status.memory)),
     row('    CPU Time', formatSpan(status.cpu * 1000)),
     row('    Disk Free', `${formatSize(disk.free)} of ${formatSize(disk.total)}`),
+    ...(status.history === null ? [] : [row('    History', historyText(status.history))]),
     '',
     'Threads:',
     ...threads.map(({ role, index, revision, state }) =>
@@ -52,14 +53,19 @@ export function statusText(status: GatewayStatus, now: number): string {
   return lines.join('\n');
 }
 
+function historyText({ size, limit, lost }: NonNullable<GatewayStatus['history']>): string {
+  return `${formatSize(size)} of ${formatSize(limit)}${lost === 0 ? '' : `, ${formatCount(lost)} entries lost`}`;
+}
+
 function systemStatus(status: GatewayStatus): string {
   const problems = systemProblems(status);
   return problems.length === 0 ? 'Online' : `Online, but ${problems.join('; ')}`;
 }
 
 /** What is not as it should be. */
-export function systemProblems({ queue, threads, revision }: GatewayStatus): readonly string[] {
+export function systemProblems({ queue, threads, revision, history }: GatewayStatus): readonly string[] {
   const problems: string[] = [];
+  if (history?.state === 'paused') problems.push(`no history is kept: ${history.reason}`);
   if (queue.full) problems.push('new mail is refused: the disk is full (452)');
   for (const thread of threads) {
     const name = thread.role === 'mail' ? `mail worker ${thread.index}` : `the ${thread.role} thread`;

@@ -3,7 +3,6 @@ import Type, { type Static } from 'typebox';
 import { count, flag, list, mid, nullable, object, page, pageQuery, text, time, words } from './form.ts';
 
 export const messageStates = [
-  'receiving',
   'queued',
   'delivered',
   'partial',
@@ -15,7 +14,7 @@ export const messageStates = [
 ] as const;
 const state = words(
   messageStates,
-  '`receiving`: not accepted yet; `queued`: some recipient is not settled; `partial`: some delivered, some bounced; `aborted`, `rejected`: never accepted; `dropped`: a bounce that could not be delivered.',
+  '`queued`: some recipient is not settled; `partial`: some delivered, some bounced; `aborted`, `rejected`: never accepted; `dropped`: a bounce that could not be delivered.',
 );
 
 export const trackingQuerySchema = object(
@@ -116,7 +115,6 @@ export const storyEventSchema = object(
     kind: words(
       [
         'started',
-        'recipient',
         'refused',
         'received',
         'queued',

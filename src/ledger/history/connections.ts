@@ -1,0 +1,242 @@
+// Open connections, incoming and outgoing: what is known of each until it ends, and what its end adds to the reports.
+import type { OpenConnections } from '../protocol.ts';
+import type { Counts } from './counts.ts';
+import type { Domains } from './domain.ts';
+import type { Failures } from './failures.ts';
+import type { Message } from './messages.ts';
+import { type TlsCounts, unknownDomain, versionNumber } from './tls-counts.ts';
+
+export interface Incoming {
+  readonly icid: number;
+  readonly interface: string;
+  readonly localAddress: string;
+  readonly address: string;
+  readonly reverseName: string | null;
+  readonly verified: boolean;
+  readonly listener: string;
+  /** off, preferred, required */
+  readonly level: string;
+  group: string;
+  action: string;
+  match: string;
+  helo: string | null;
+  protocol: string | null;
+  cipher: string | null;
+  failure: string | null;
+  explanation: string | null;
+  /** TLS was required, and the client did not ask for it. */
+  refusedClear: boolean;
+  /** Messages begun, and accepted. */
+  begun: number;
+  accepted: number;
+  /** Of the first message. */
+  senderDomain: string | null;
+  /** Being received. */
+  current: Message | null;
+  /** Of the texts that messages refer to; 0: none yet. */
+  profile: number;
+}
+
+export interface Outgoing {
+  readonly dcid: number;
+  readonly interface: string;
+  readonly address: string;
+  readonly port: number;
+  readonly host: string;
+  readonly destination: string;
+  /** none, preferred, required */
+  readonly level: string;
+  protocol: string | null;
+  cipher: string | null;
+  certificate: string | null;
+  failure: string | null;
+  explanation: string | null;
+  messages: number;
+  profile: number;
+}
+
+/** What the two tables add to. */
+export interface Reports {
+  readonly counts: Counts;
+  readonly tls: TlsCounts;
+  readonly failures: Failures;
+  readonly domains: Domains;
+}
+
+/** More than can be open: those of a worker that died have no end. */
+const most = 50_000;
+
+/** Connections by number; the oldest give way. */
+class Table<C> {
+  readonly #open = new Map<number, C>();
+
+  get(id: number): C | undefined {
+    return this.#open.get(id);
+  }
+
+  add(id: number, connection: C): void {
+    if (this.#open.size >= most) {
+      const oldest = this.#open.keys().next();
+      if (oldest.done !== true) this.#open.delete(oldest.value);
+    }
+    this.#open.set(id, connection);
+  }
+
+  remove(id: number): C | undefined {
+    const connection = this.#open.get(id);
+    this.#open.delete(id);
+    return connection;
+  }
+
+  values(): IterableIterator<C> {
+    return this.#open.values();
+  }
+}
+
+export class IncomingConnections {
+  readonly #table = new Table<Incoming>();
+  readonly #reports: Reports;
+
+  constructor(reports: Reports) {
+    this.#reports = reports;
+  }
+
+  get(icid: number): Incoming | undefined {
+    return this.#table.get(icid);
+  }
+
+  add(connection: Incoming, time: number): void {
+    this.#table.add(connection.icid, connection);
+    this.#reports.counts.add('incomingConnections', time);
+  }
+
+  grouped(icid: number, time: number, [action, group, match]: readonly [string, string, string]): void {
+    const connection = this.#table.get(icid);
+    if (connection === undefined) return;
+    connection.action = action;
+    connection.group = group;
+    connection.match = match;
+    if (action === 'REJECT' || action === 'TCPREFUSE') this.#reports.counts.add('refused', time);
+  }
+
+  secured(icid: number, time: number, protocol: string, cipher: string): void {
+    const version = versionNumber(protocol);
+    if (version >= 0) this.#reports.counts.add(incomingVersions[version] ?? 'incomingTls13', time);
+    const connection = this.#table.get(icid);
+    if (connection === undefined) return;
+    connection.protocol = protocol;
+    connection.cipher = cipher;
+  }
+
+  failed(icid: number, time: number, detail: string): void {
+    this.#reports.counts.add('incomingTlsFailed', time);
+    const connection = this.#table.get(icid);
+    if (connection !== undefined) connection.failure = detail;
+  }
+
+  ended(icid: number, time: number): Incoming | undefined {
+    const connection = this.#table.remove(icid);
+    if (connection === undefined) return undefined;
+    const { action, protocol, failure, begun, level, refusedClear } = connection;
+    const { tls, failures } = this.#reports;
+    const name = connection.verified ? connection.reverseName : null;
+    if (failure !== null || refusedClear) {
+      const detail = failure ?? 'TLS was required but remote host did not initiate it';
+      const { address: peer, explanation } = connection;
+      failures.add({ direction: 'incoming', peer, name, detail, explanation }, time);
+    }
+    if (action === 'REJECT' || action === 'TCPREFUSE') return connection;
+    const result =
+      failure !== null || (refusedClear && protocol === null) ? 'failed' : protocol === null ? 'clear' : 'ok';
+    // Who neither asked for TLS nor began a message was no mail client: a monitor, a scanner.
+    if (result === 'clear' && begun === 0) return connection;
+    const messages = connection.accepted;
+    tls.add('incoming', this.#domainOf(name, connection), time, {
+      required: level === 'required',
+      result,
+      protocol,
+      messages,
+    });
+    return connection;
+  }
+
+  open(): OpenConnections {
+    return countOpen(this.#table.values());
+  }
+
+  #domainOf(name: string | null, { senderDomain }: Incoming): string {
+    const known = name ?? senderDomain;
+    return known === null || known === '' ? unknownDomain : this.#reports.domains.organisational(known);
+  }
+}
+
+export class OutgoingConnections {
+  readonly #table = new Table<Outgoing>();
+  readonly #reports: Reports;
+
+  constructor(reports: Reports) {
+    this.#reports = reports;
+  }
+
+  get(dcid: number): Outgoing | undefined {
+    return this.#table.get(dcid);
+  }
+
+  add(connection: Outgoing, time: number): void {
+    this.#table.add(connection.dcid, connection);
+    this.#reports.counts.add('outgoingConnections', time);
+  }
+
+  secured(dcid: number, time: number, protocol: string, cipher: string): void {
+    const version = versionNumber(protocol);
+    if (version >= 0) this.#reports.counts.add(outgoingVersions[version] ?? 'outgoingTls13', time);
+    const connection = this.#table.get(dcid);
+    if (connection === undefined) return;
+    connection.protocol = protocol;
+    connection.cipher = cipher;
+  }
+
+  failed(dcid: number, time: number, detail: string): void {
+    const connection = this.#table.get(dcid);
+    // `required` says it a second time.
+    if (connection === undefined || connection.failure !== null) return;
+    this.#reports.counts.add('outgoingTlsFailed', time);
+    connection.failure = detail;
+  }
+
+  /** No TLS was in it. */
+  unreachable(address: string, destination: string, detail: string, time: number): void {
+    this.#reports.failures.add(
+      { direction: 'outgoing', peer: address, name: destination, detail, explanation: null },
+      time,
+    );
+  }
+
+  ended(dcid: number, time: number): Outgoing | undefined {
+    const connection = this.#table.remove(dcid);
+    if (connection === undefined) return undefined;
+    const { failure, protocol, messages, destination, level, address: peer, explanation } = connection;
+    const { tls, failures } = this.#reports;
+    if (failure !== null) {
+      failures.add({ direction: 'outgoing', peer, name: destination, detail: failure, explanation }, time);
+    }
+    const result = protocol !== null ? 'ok' : messages > 0 ? 'clear' : failure !== null ? 'failed' : null;
+    if (result === null) return connection;
+    tls.add('outgoing', destination, time, { required: level === 'required', result, protocol, messages });
+    return connection;
+  }
+
+  open(): OpenConnections {
+    return countOpen(this.#table.values());
+  }
+}
+
+const incomingVersions = ['incomingTls10', 'incomingTls11', 'incomingTls12', 'incomingTls13'] as const;
+const outgoingVersions = ['outgoingTls10', 'outgoingTls11', 'outgoingTls12', 'outgoingTls13'] as const;
+
+function countOpen(connections: Iterable<{ readonly protocol: string | null }>): OpenConnections {
+  const counts = { clear: 0, tls10: 0, tls11: 0, tls12: 0, tls13: 0 };
+  for (const { protocol } of connections) counts[labels[versionNumber(protocol)] ?? 'clear']++;
+  return counts;
+}
+const labels = ['tls10', 'tls11', 'tls12', 'tls13'] as const;

@@ -1,0 +1,321 @@
+// The history of the ledger thread: takes the events that the log is made of, gathers what belongs together in memory, and writes
+// it to ledger.db about once a second. Log lines come first: whatever happens to the database, they do not wait for it.
+import { statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Snapshot } from '../../config/snapshot.ts';
+import { messageOf, PosternError } from '../../errors.ts';
+import { type EventSink, systemNotice, systemWarning, type Value } from '../events.ts';
+import type { HistoryQueries, HistoryStatus, Overview } from '../protocol.ts';
+import { IncomingConnections, OutgoingConnections } from './connections.ts';
+import { Counts, day } from './counts.ts';
+import { isDamage, openHistoryDatabase, setAside } from './database.ts';
+import { Domains } from './domain.ts';
+import { Failures } from './failures.ts';
+import { forgetAddress } from './forget.ts';
+import { Intake } from './intake.ts';
+import { Messages } from './messages.ts';
+import { HistoryReader } from './reader.ts';
+import { Retention } from './retention.ts';
+import { TlsCounts } from './tls-counts.ts';
+import { type AuditEntry, HistoryWriter } from './writer.ts';
+
+export interface HistoryOptions {
+  /** `data/ledger.db`. */
+  readonly file: string;
+  readonly snapshot: Snapshot;
+  readonly log: EventSink;
+  /** Nothing can be written: tried again after this, ms; default 10 s. */
+  readonly retryAfter?: number;
+}
+
+/** ms between writes; messages of one write: at most some 40 ms of work at a time. */
+const writeEvery = 1000;
+const mostOfOne = 1000;
+/** Between writes while more waits: log lines are made. */
+const pause = 5;
+/** Reports are written this often; what a crash may cost them. */
+const reportEvery = 10_000;
+/** The ledger is so far behind: what waits is given up, so that the log catches up. */
+const hopeless = 5000;
+const mostAudit = 10_000;
+
+/** The open database and those who work with it. */
+interface Open {
+  readonly database: DatabaseSync;
+  readonly writer: HistoryWriter;
+  readonly reader: HistoryReader;
+  readonly retention: Retention;
+}
+
+export class History {
+  readonly #options: HistoryOptions;
+  readonly #counts: Counts;
+  readonly #tls = new TlsCounts();
+  readonly #failures = new Failures();
+  readonly #incoming: IncomingConnections;
+  readonly #outgoing: OutgoingConnections;
+  readonly #messages: Messages;
+  readonly #intake: Intake;
+  #audit: AuditEntry[] = [];
+  #snapshot: Snapshot;
+  #open: Open | null = null;
+  #paused: string | null = null;
+  #retryAt = 0;
+  #reportsAt = 0;
+  #behind = false;
+  #timer: NodeJS.Timeout | null = null;
+  #lostOther = 0;
+  #nextProfile = 1;
+
+  /** Never throws: without a database it says why and goes on. */
+  constructor(options: HistoryOptions) {
+    this.#options = options;
+    this.#snapshot = options.snapshot;
+    this.#tryOpen();
+    this.#counts = new Counts(this.#open?.database ?? null, Date.now());
+    const reports = { counts: this.#counts, tls: this.#tls, failures: this.#failures, domains: new Domains() };
+    this.#incoming = new IncomingConnections(reports);
+    this.#outgoing = new OutgoingConnections(reports);
+    this.#messages = new Messages(this.#counts, (connection) => this.#open?.writer.outgoingProfile(connection) ?? 0);
+    const parts = { incoming: this.#incoming, outgoing: this.#outgoing, messages: this.#messages, reports };
+    this.#intake = new Intake({ ...parts, audit: (entry) => this.#keepAudit(entry) }, options.snapshot.privacy);
+    this.#arm(writeEvery);
+  }
+
+  /** After its lines are made. */
+  take(batch: readonly Value[]): void {
+    const time = this.#intake.take(batch);
+    this.#behind = time > 0 && Date.now() - time > hopeless;
+  }
+
+  apply(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#intake.apply(snapshot.privacy);
+  }
+
+  /** For `status`; reads two sizes of files. */
+  status(): HistoryStatus {
+    const paused = this.#paused !== null || this.#open === null;
+    return {
+      state: paused ? 'paused' : 'running',
+      reason: this.#paused ?? '',
+      size: sizeOf(this.#options.file) + sizeOf(`${this.#options.file}-wal`),
+      limit: this.#snapshot.limits.history,
+      lost: this.#messages.lost + this.#lostOther,
+      oldest: this.#open?.retention.oldest ?? null,
+    };
+  }
+
+  overview(): Overview {
+    return {
+      time: Date.now(),
+      counts: this.#counts.totals(),
+      incoming: this.#incoming.open(),
+      outgoing: this.#outgoing.open(),
+      history: this.status(),
+    };
+  }
+
+  /** Answers with all that is known until now. Those that read throw `io` where there is no database. */
+  readonly queries: HistoryQueries = {
+    trackMessages: (filter, page) => this.#ask((reader) => reader.trackMessages(filter, page)),
+    trackMessage: (mid) => this.#ask((reader) => reader.trackMessage(mid)),
+    tlsConnections: (request) => this.#ask((reader) => reader.tlsConnections(request)),
+    failures: (request) => this.#ask((reader) => reader.failures(request)),
+    series: (request) => this.#ask((reader) => reader.series(request)),
+    overview: () => this.overview(),
+    audit: (filter, page) => this.#ask((reader) => reader.audit(filter, page)),
+    forgetAddress: (address) => this.#forget(address),
+  };
+
+  #forget(address: string): number {
+    this.#read();
+    if (this.#open === null) return 0;
+    const { database } = this.#open;
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      const rows = forgetAddress(database, address.trim());
+      database.exec('COMMIT');
+      return rows;
+    } catch (error) {
+      this.#failed(error, Date.now());
+      throw error;
+    }
+  }
+
+  /** Damage may be met by reading first: then the question is asked of the new database. */
+  #ask<T>(question: (reader: HistoryReader) => T): T {
+    try {
+      return question(this.#read());
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#failed(error, Date.now());
+      return question(this.#read());
+    }
+  }
+
+  #read(): HistoryReader {
+    this.#write(true);
+    if (this.#open === null) {
+      throw new PosternError('io', `the history cannot be read: ${this.#paused ?? ''}`, { temporary: true });
+    }
+    return this.#open.reader;
+  }
+
+  /** Writes what there is and closes. */
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#write(true);
+    this.#close();
+  }
+
+  #arm(delay: number): void {
+    this.#timer = setTimeout(() => {
+      const more = this.#write(false);
+      this.#expire();
+      this.#arm(more ? pause : writeEvery);
+    }, delay);
+    this.#timer.unref();
+  }
+
+  #expire(): void {
+    const now = Date.now();
+    // What is deleted is written too.
+    if (now < this.#retryAt) return;
+    try {
+      this.#open?.retention.tick(now, this.#snapshot);
+    } catch (error) {
+      this.#failed(error, now);
+    }
+  }
+
+  #keepAudit(entry: AuditEntry): void {
+    if (this.#audit.length < mostAudit) this.#audit.push(entry);
+    else this.#lostOther++;
+  }
+
+  /** One transaction. True: more waits. */
+  #write(all: boolean): boolean {
+    const now = Date.now();
+    if (!this.#ready(now) || this.#open === null) return false;
+    if (this.#behind && !all) this.#messages.drop();
+    const { database, writer } = this.#open;
+    writer.startDay(now - (now % day));
+    const messages = this.#messages.take(now, all ? Number.POSITIVE_INFINITY : mostOfOne, all);
+    const reports = all || now >= this.#reportsAt;
+    if (messages.length === 0 && this.#audit.length === 0 && !reports) return false;
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      for (const message of messages) writer.message(message);
+      for (const entry of this.#audit) writer.audit(entry);
+      writer.profiles();
+      if (reports) {
+        this.#counts.write(database);
+        this.#tls.write(database);
+        this.#failures.write(database);
+      }
+      database.exec('COMMIT');
+    } catch (error) {
+      this.#messages.lost += messages.length;
+      this.#failed(error, now);
+      return false;
+    }
+    writer.written();
+    this.#audit = [];
+    if (reports) {
+      this.#counts.written();
+      this.#tls.written();
+      this.#failures.written();
+      this.#reportsAt = now + reportEvery;
+    }
+    return messages.length >= mostOfOne;
+  }
+
+  /** The database is open and there is room on the disk, of which mail needs the last. */
+  #ready(now: number): boolean {
+    if (now < this.#retryAt) return false;
+    if (this.#open === null && !this.#tryOpen()) return false;
+    const reason = this.#noRoom();
+    if (reason !== null) {
+      this.#pause(reason, now);
+      return false;
+    }
+    if (this.#paused !== null) {
+      this.#paused = null;
+      this.#options.log.record(systemNotice, 'The history is kept again');
+    }
+    return true;
+  }
+
+  #noRoom(): string | null {
+    const { lowWater, lowWaterShare } = this.#snapshot.spool;
+    try {
+      const { bavail, blocks, bsize } = statfsSync(dirname(this.#options.file));
+      const least = Math.max(lowWater, lowWaterShare * blocks * bsize);
+      return bavail * bsize < least ? 'the disk is nearly full, and what is left is for mail' : null;
+    } catch {
+      return null; // the write will say what is wrong
+    }
+  }
+
+  #pause(reason: string, now: number): void {
+    this.#retryAt = now + (this.#options.retryAfter ?? 10_000);
+    if (this.#paused !== null) return;
+    this.#paused = reason;
+    this.#options.log.record(systemWarning, `The history is not kept at present: ${reason}`);
+  }
+
+  #tryOpen(): boolean {
+    const { file, log } = this.#options;
+    try {
+      const database = openHistoryDatabase(file, (text) => log.record(systemWarning, text));
+      const writer = new HistoryWriter(database, this.#nextProfile);
+      this.#open = { database, writer, reader: new HistoryReader(database), retention: new Retention(database) };
+      return true;
+    } catch (error) {
+      this.#pause(messageOf(error), Date.now());
+      return false;
+    }
+  }
+
+  #failed(error: unknown, now: number): void {
+    const { file, log } = this.#options;
+    try {
+      this.#open?.database.exec('ROLLBACK');
+    } catch {
+      // the failure has rolled it back already
+    }
+    this.#open?.writer.undone();
+    if (isDamage(error)) {
+      this.#close();
+      try {
+        const aside = setAside(file);
+        log.record(
+          systemWarning,
+          `The history ${file} is damaged: ${messageOf(error)}. It is kept as ${aside}; a new one is begun`,
+        );
+        if (this.#tryOpen()) return;
+      } catch (second) {
+        this.#pause(messageOf(second), now);
+        return;
+      }
+    }
+    this.#pause(messageOf(error), now);
+  }
+
+  #close(): void {
+    try {
+      this.#nextProfile = this.#open?.writer.nextProfile ?? 1;
+      this.#open?.database.close();
+    } catch {
+      // damaged; it is set aside
+    }
+    this.#open = null;
+  }
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
