@@ -66,6 +66,11 @@ const gui = object(
       description: 'Ports of the web UI and API; each serves both. None: no web service.',
     }),
     certificate: text('Name of a certificate.', { default: 'demo', maxLength: 63 }),
+    hsts: Type.Boolean({
+      default: false,
+      description:
+        'Tell browsers for 7 days to come by HTTPS only and never to pass over a warning (RFC 6797). Needs a publicly valid certificate.',
+    }),
   },
   'Web UI and REST API.',
 );

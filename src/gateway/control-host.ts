@@ -13,6 +13,7 @@ import type {
   GatewayStatus,
   ThreadStatus,
 } from '../admin/host.ts';
+import { checkWebChange, helloLife } from '../admin/lock-out.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';
 import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
@@ -89,12 +90,23 @@ export class ControlHost implements AdminHost {
     return versionLine;
   }
 
-  async commit({ user, role, address, face }: Actor, comment: string, { keep }: CommitChoice): Promise<CommitResult> {
-    const committed = await this.config.commit(user, comment, this.#apply, { saveForRollback: keep });
+  async commit(actor: Actor, comment: string, { keep, force = false }: CommitChoice): Promise<CommitResult> {
+    const { user, role, address, face } = actor;
+    const warnings: string[] = [];
+    const apply: ConfigApply = {
+      ...this.#apply,
+      // The snapshot that will be in force is what is looked at, after all merging.
+      prepare: async (next) => {
+        const hellos = this.people.users.lastHellos(Date.now() - helloLife);
+        warnings.push(...(await checkWebChange({ next, present: this.config.current(), actor, hellos, force })));
+        await this.#apply.prepare(next);
+      },
+    };
+    const committed = await this.config.commit(user, comment, apply, { saveForRollback: keep });
     this.log.record(commitChanges, process.pid, user, comment);
     this.log.record(auditOnly, user, role, address, face, 'commit', comment);
     if (committed.problem !== null) this.log.record(systemWarning, committed.problem);
-    const warnings = committed.problem === null ? [] : [committed.problem];
+    if (committed.problem !== null) warnings.push(committed.problem);
     return { time: new Date(committed.time), revision: committed.number, warnings };
   }
 

@@ -24,16 +24,29 @@ export interface OurSide {
 }
 
 const renegotiationScsv = 0x00ff;
+const brokenHello = 'The peer sent a ClientHello that cannot be read; it, or something between, is broken.';
+/** `OurSide.service` of the web UI. */
+export const guiService = 'GUI HTTPS';
+
+/** Where a certificate is chosen. */
+function place(ours: OurSide): string {
+  return ours.service === guiService ? 'the web UI' : 'the listener';
+}
 
 /** For a peer that connected to us. `hello`: null where there was none that could be read. Null: nothing to add. */
 export function explainInbound(cause: FailureCause, hello: ClientHello | null, ours: OurSide): string | null {
-  if (cause.kind === 'no-tls') return explainNoTls(cause.first);
+  if (cause.kind === 'no-tls') return explainNoTls(cause.first, ours);
   if (hello === null) {
+    if (ours.service === guiService) {
+      return cause.kind === 'openssl'
+        ? brokenHello
+        : 'The client opened a connection and sent no complete ClientHello.';
+    }
     if (cause.kind === 'closed')
       return 'The peer asked for TLS but went away without a ClientHello. Nothing is wrong on this side.';
     if (cause.kind === 'timeout')
       return 'The peer asked for TLS but sent no complete ClientHello. Something between may hold packets back (path MTU, firewall), or it is no TLS client.';
-    return 'The peer sent a ClientHello that cannot be read; it, or something between, is broken.';
+    return brokenHello;
   }
   if (cause.kind === 'closed' || cause.kind === 'timeout') {
     const how = cause.kind === 'closed' ? 'ended the connection during the handshake' : 'did not finish the handshake';
@@ -71,14 +84,17 @@ function explainReason(reason: string, hello: ClientHello, ours: OurSide): strin
   }
 }
 
-function explainNoTls(first: Uint8Array): string {
+function explainNoTls(first: Uint8Array, ours: OurSide): string {
   const text = Array.from(first.subarray(0, 16), (byte) =>
     byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.',
   ).join('');
   if (/^(EHLO|HELO|MAIL|RCPT|QUIT|RSET|NOOP|DATA)\b/i.test(text)) {
     return `The peer asked for TLS and then went on in clear text ("${text.trim()}"); its STARTTLS does not work. It must be repaired, or send without STARTTLS where the listener lets it.`;
   }
-  if (/^(GET|POST|HEAD|PUT|OPTIONS|CONNECT)\b/.test(text)) return 'The peer speaks HTTP, not TLS.';
+  if (/^(GET|POST|HEAD|PUT|OPTIONS|CONNECT)\b/.test(text)) {
+    const hint = ours.service === guiService ? '; the address must begin with https://' : '';
+    return `The peer speaks HTTP, not TLS${hint}.`;
+  }
   return `The peer sent no TLS: its first bytes were ${Array.from(first.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ')}.`;
 }
 
@@ -94,7 +110,7 @@ const certificateAlerts = new Set([
 
 function explainAlert(alert: string, hello: ClientHello, ours: OurSide): string {
   if (certificateAlerts.has(alert)) {
-    return `The peer does not accept our certificate (${alert}). It verifies certificates: give the listener one that is valid, from an authority that the peer trusts, for the name that it connects to.`;
+    return `The peer does not accept our certificate (${alert}). It verifies certificates: give ${place(ours)} one that is valid, from an authority that the peer trusts, for the name that it connects to.`;
   }
   return `The peer broke off with the alert "${alert}". ${offeredVersions(hello)}; ${weAllow(ours)}.`;
 }
@@ -142,7 +158,7 @@ function explainSuites(hello: ClientHello, ours: OurSide): string {
   const available = known.filter((suite) => suite.available);
   if (available.length === 0) {
     const kinds = [...new Set(known.map(kindOf))];
-    return `The peer offered only ${kinds.length === 0 ? 'unknown suites' : kinds.join(', ')} (${names}), which no longer exist in this OpenSSL: it cannot be served by any setting. It must be updated, or send without TLS where the listener lets it.`;
+    return `The peer offered only ${kinds.length === 0 ? 'unknown suites' : kinds.join(', ')} (${names}), which no longer exist in this OpenSSL: it cannot be served by any setting. It must be updated${ours.service === guiService ? '' : ', or send without TLS where the listener lets it'}.`;
   }
   const sound = available.filter((suite) => suite.au !== 'None' && suite.enc !== 'None' && suite.au !== 'PSK');
   if (sound.length === 0) {
@@ -158,7 +174,7 @@ function explainSuites(hello: ClientHello, ours: OurSide): string {
   }
   const served = sound.filter((suite) => suite.au === 'any' || ours.keys.some((key) => key === suite.au));
   if (served.length === 0) {
-    return `${stated} They need another kind of certificate than ${ours.keys.join(' and ')}: give the listener an RSA and an ECDSA one.`;
+    return `${stated} They need another kind of certificate than ${ours.keys.join(' and ')}: give ${place(ours)} an RSA and an ECDSA one.`;
   }
   if (served.every((suite) => suite.protocol === 'TLSv1.3')) return `${stated} The three suites of TLS v1.3 are fixed.`;
   return `${stated} To serve it, add ${some(served.filter((suite) => suite.protocol !== 'TLSv1.3').map((suite) => suite.name))} to the ciphers (sslconfig).`;

@@ -8,10 +8,13 @@ import type { Answer, Route } from './route.ts';
 import { routes } from './routes/index.ts';
 
 export const apiRoutes: Routes = (app, context) => {
-  // Bodies that are texts for their handlers. Fastify takes a content type only where a parser is there for it.
-  const texts = new Set(routes.flatMap(({ consumes = [] }) => consumes).filter((type) => type !== 'application/json'));
-  for (const type of texts)
-    app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  // Fastify takes a content type only where a parser is there for it. What is no JSON reaches its handler as a text.
+  const json = app.getDefaultJsonParser('error', 'error');
+  for (const type of new Set(routes.flatMap(({ consumes = [] }) => consumes))) {
+    if (type === 'application/json') continue;
+    if (type.endsWith('+json')) app.addContentTypeParser(type, { parseAs: 'string' }, json);
+    else app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  }
   for (const route of routes) add(app, context, route);
 };
 

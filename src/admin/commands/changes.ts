@@ -1,8 +1,8 @@
 // commit, clearchanges, showchanges, commitdetail, rollbackconfig: what becomes of an administrator's candidate.
 import { PosternError } from '../../errors.ts';
-import type { AdminHost } from '../host.ts';
-import type { Command, Dialogue } from './command.ts';
-import { accepted, askChoice, askValue, askYesNo, refused, short } from './question.ts';
+import type { AdminHost, CommitResult } from '../host.ts';
+import type { Command, CommandContext, Dialogue } from './command.ts';
+import { accepted, askChoice, askValue, askYesNo, errorText, refused, short } from './question.ts';
 import { formatTime } from './time.ts';
 
 const nothing = 'There is no data to commit.';
@@ -39,6 +39,22 @@ async function settleConflicts(host: AdminHost, dialogue: Dialogue, user: string
   return false;
 }
 
+/** A commit that would lock somebody out of the web UI is made only if it is said once more. */
+async function commitAskingTwice(context: CommandContext, comment: string, keep: boolean): Promise<void> {
+  const { host, dialogue, actor } = context;
+  let result: CommitResult;
+  try {
+    result = await host.commit(actor, comment, { keep });
+  } catch (error) {
+    if (!(error instanceof PosternError && error.code === 'lock-out')) throw error;
+    dialogue.print(`\n${errorText(error)}`);
+    if (!(await askYesNo(dialogue, '\nDo you want to commit all the same?', false))) throw error;
+    result = await host.commit(actor, comment, { keep, force: true });
+  }
+  dialogue.print(`Changes committed: ${formatTime(result.time)}`);
+  for (const warning of result.warnings) dialogue.print(warning);
+}
+
 export const commit: Command = {
   name: 'commit',
   group: 'Changes',
@@ -47,7 +63,8 @@ export const commit: Command = {
   help: `Asks for a comment and whether the configuration that is replaced stays in the list of "rollbackconfig". New connections
 use the new configuration at once; those that are open go on. If any part of the gateway cannot use it, nothing changes.`,
   words: 'answers',
-  run: async ({ host, dialogue, user, actor }) => {
+  run: async (context) => {
+    const { host, dialogue, user } = context;
     if (host.config.pending(user).length === 0) {
       dialogue.spareWords(2);
       dialogue.print(`\n${nothing}`);
@@ -56,8 +73,7 @@ use the new configuration at once; those that are open go on. If any part of the
     if (!(await settleConflicts(host, dialogue, user))) return;
     const comment = await askComment(dialogue);
     const keep = await askYesNo(dialogue, 'Do you want to save the current configuration for rollback?', true);
-    const { time } = await host.commit(actor, comment, { keep });
-    dialogue.print(`Changes committed: ${formatTime(time)}`);
+    await commitAskingTwice(context, comment, keep);
   },
 };
 
@@ -133,7 +149,8 @@ export const rollbackconfig: Command = {
   help: `Lists the previous commits. The one that is chosen becomes your candidate, in place of pending changes, and can be
 committed at once; the history keeps everything, so that a rollback can be rolled back.`,
   words: 'answers',
-  run: async ({ host, dialogue, user, actor }) => {
+  run: async (context) => {
+    const { host, dialogue, user } = context;
     const { number: present } = host.config.committed();
     const offered = host.config.history().filter((entry) => entry.offered && entry.number !== present);
     if (offered.length === 0) {
@@ -174,8 +191,6 @@ committed at once; the history keeps everything, so that a rollback can be rolle
       dialogue.print('\nBe sure to run "commit" to make these settings active.');
       return;
     }
-    const comment = `rollback to revision ${chosen.number}`;
-    const { time } = await host.commit(actor, comment, { keep: true });
-    dialogue.print(`Changes committed: ${formatTime(time)}`);
+    await commitAskingTwice(context, `rollback to revision ${chosen.number}`, true);
   },
 };

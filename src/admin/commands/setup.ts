@@ -40,7 +40,7 @@ export function setupInstructions(link: SetupLink, gui: WebAddress): string {
   return lines.join('\n');
 }
 
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 

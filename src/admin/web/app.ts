@@ -66,6 +66,7 @@ export interface Guard {
 
 export interface AppOptions extends WebContext {
   readonly guard: Guard;
+  readonly hsts: () => boolean;
   readonly assets: Assets;
   readonly routes: readonly Routes[];
   /** Whose requests it answers. They are not Fastify's: they live as long as the program, and it never listens. */
@@ -77,7 +78,7 @@ export type WebServer = Server | Http2SecureServer;
 const largeBody = 8;
 
 export async function createApp(options: AppOptions): Promise<WebApp> {
-  const { host, guard, assets, routes, servers } = options;
+  const { host, guard, hsts, assets, routes, servers } = options;
   const app: WebApp = fastify({
     serverFactory: (handler) => {
       for (const server of servers) server.on('request', handler as (...args: readonly unknown[]) => void);
@@ -121,6 +122,8 @@ export async function createApp(options: AppOptions): Promise<WebApp> {
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders);
+    // Never for subdomains, and for a week only: it forbids to pass over a warning.
+    if (hsts()) reply.header('strict-transport-security', 'max-age=604800');
     if (request.is404) return;
     request.caller = await guard.admit(request, request.routeOptions.config.access ?? 'administer');
   });

@@ -79,7 +79,7 @@ export class Assets {
 
   /** Whether a path that is no file should get the page: an address of the UI has no extension. */
   isPage(path: string): boolean {
-    return this.#assets.has(path) || extname(path) === '';
+    return this.#assets.has(path) || (extname(path) === '' && !path.startsWith('/assets/'));
   }
 
   #page(reply: FastifyReply): FastifyReply {

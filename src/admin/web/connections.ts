@@ -7,7 +7,7 @@ import { type EventSink, guiTlsError, guiTlsExplained } from '../../ledger/event
 import { clientKey, plainAddress } from '../../smtp/access.ts';
 import type { ServerTls } from '../../tls/contexts.ts';
 import { opensslError, tlsErrorDetail } from '../../tls/errors.ts';
-import { explainInbound, type FailureCause, type OurSide } from '../../tls/explain.ts';
+import { explainInbound, type FailureCause, guiService, type OurSide } from '../../tls/explain.ts';
 import { readFlight } from '../../tls/flight.ts';
 import type { ClientHello } from '../../tls/hello.ts';
 import { helloIn } from '../../tls/peek.ts';
@@ -38,6 +38,8 @@ interface Connection {
 export interface InForce {
   readonly snapshot: Snapshot;
   readonly tls: ServerTls;
+  /** `gui.hsts`, and the certificate is still fit for it. */
+  readonly hsts: boolean;
 }
 
 const sweepInterval = 2_000;
@@ -208,7 +210,7 @@ function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Endpoints
 }
 
 function ours(tls: ServerTls): OurSide {
-  return { settings: tls.settings, keys: tls.keys, accepted: () => tls.accepted(), service: 'GUI HTTPS' };
+  return { settings: tls.settings, keys: tls.keys, accepted: () => tls.accepted(), service: guiService };
 }
 
 function ignore(): void {}

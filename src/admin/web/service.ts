@@ -1,18 +1,20 @@
 // The web service as the gateway sees it: prepared and activated with each commit, stopped at the end.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
-import type { CertificateSettings, Snapshot } from '../../config/snapshot.ts';
-import { PosternError } from '../../errors.ts';
+import type { Snapshot } from '../../config/snapshot.ts';
 import { compileServerTls } from '../../tls/contexts.ts';
+import { isPubliclyValid } from '../../tls/public-certificate.ts';
 import { apiRoutes } from '../api/register.ts';
 import type { Client } from '../api/route.ts';
 import { addressOf, sessionSecret, WebGuard } from '../auth/guard.ts';
 import type { Actor, AdminHost } from '../host.ts';
+import { webCertificate } from '../lock-out.ts';
 import { createApp, type Routes } from './app.ts';
 import { Assets } from './assets.ts';
 import { Connections, type InForce } from './connections.ts';
 import { EventStreams } from './event-stream.ts';
 import { healthRoutes } from './health.ts';
+import { metricsRoutes } from './metrics.ts';
 import { Ports, type PreparedPorts } from './ports.ts';
 import { HttpServers } from './servers.ts';
 
@@ -22,6 +24,8 @@ export interface WebServiceOptions {
   readonly snapshot: Snapshot;
   /** The directory of the built UI. */
   readonly assets: string;
+  /** More of them. */
+  readonly routes?: readonly Routes[];
 }
 
 interface Prepared {
@@ -43,11 +47,19 @@ export class WebService {
   static async create(options: WebServiceOptions): Promise<WebService> {
     const service = new WebService(options);
     const { host } = options;
-    const routes: readonly Routes[] = [healthRoutes, apiRoutes];
+    const guard = new WebGuard(host.people);
+    const gauges = () => ({ connections: service.#connections.count, streams: service.#streams.count });
+    const routes: readonly Routes[] = [
+      healthRoutes,
+      metricsRoutes(guard, gauges),
+      apiRoutes,
+      ...(options.routes ?? []),
+    ];
     await createApp({
       host,
       streams: service.#streams,
-      guard: new WebGuard(host.people),
+      guard,
+      hsts: () => service.#inForce?.hsts ?? false,
       actor: (request) => service.#actor(request),
       client: (request) => service.#client(request),
       assets: Assets.load(options.assets),
@@ -68,9 +80,11 @@ export class WebService {
   /** Compiles contexts and binds new ports; nothing takes effect before `activate`. Throws why it cannot be. */
   async prepare(snapshot: Snapshot): Promise<void> {
     this.abandon();
-    const tls = compileServerTls(snapshot.tls.gui, certificateOf(snapshot));
+    const certificate = webCertificate(snapshot);
+    const tls = compileServerTls(snapshot.tls.gui, certificate);
+    const hsts = snapshot.gui.hsts && isPubliclyValid(certificate);
     const ports = await this.#ports.prepare(snapshot.gui);
-    this.#prepared = { ports, inForce: { snapshot, tls } };
+    this.#prepared = { ports, inForce: { snapshot, tls, hsts } };
   }
 
   /** What was prepared is in force: for every handshake that begins from now on. */
@@ -123,11 +137,4 @@ export class WebService {
     }
     this.#connections.destroy();
   }
-}
-
-function certificateOf(snapshot: Snapshot): CertificateSettings {
-  const { certificate: name } = snapshot.gui;
-  const certificate = snapshot.certificates.find((candidate) => candidate.name === name);
-  if (certificate === undefined) throw new PosternError('bad-configuration', `no certificate is named "${name}"`);
-  return certificate;
 }

@@ -6,6 +6,7 @@ import { request as requestHttps } from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Routes } from '../../../src/admin/web/app.ts';
 import { WebService } from '../../../src/admin/web/service.ts';
 import type { CertificateSettings } from '../../../src/config/snapshot.ts';
 import { ensureDemoCertificate } from '../../../src/tls/certificates.ts';
@@ -26,6 +27,7 @@ export interface WebWish {
   readonly config?: string;
   /** Files of the built UI by path. */
   readonly assets?: Readonly<Record<string, string | Buffer>>;
+  readonly routes?: readonly Routes[];
 }
 
 let demo: Promise<CertificateSettings> | null = null;
@@ -53,7 +55,7 @@ export async function startWeb(t: TestContext, wish: WebWish = {}): Promise<Runn
     mkdirSync(dirname(join(assets, path)), { recursive: true });
     writeFileSync(join(assets, path), body);
   }
-  const web = await WebService.create({ host, snapshot, assets });
+  const web = await WebService.create({ host, snapshot, assets, routes: wish.routes ?? [] });
   await web.prepare(snapshot);
   web.activate();
   host.apply = {
@@ -90,6 +92,8 @@ export interface Ask {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Options of TLS. */
+  readonly tls?: object;
 }
 
 /** One HTTP/1.1 request on a connection of its own. */
@@ -103,6 +107,7 @@ export async function askHttp1(port: number, path: string, ask: Ask = {}): Promi
     headers: { ...ask.headers, ...(ask.body === undefined ? {} : { 'content-length': Buffer.byteLength(ask.body) }) },
     rejectUnauthorized: false,
     agent: false,
+    ...ask.tls,
   });
   request.end(ask.body);
   const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
@@ -138,11 +143,14 @@ export async function askHttp2(session: ClientHttp2Session, path: string, ask: A
 /** A browser's side of the API: one cookie, its own Origin, the CSRF token once it has one. */
 export class Browser {
   readonly port: number;
+  /** Options of its TLS. */
+  readonly tls: object;
   cookie: string | null = null;
   csrf: string | null = null;
 
-  constructor(port: number) {
+  constructor(port: number, tls: object = {}) {
     this.port = port;
+    this.tls = tls;
   }
 
   get origin(): string {
@@ -157,6 +165,7 @@ export class Browser {
   ): Promise<Answer & { readonly json: Readonly<Record<string, unknown>> }> {
     const answer = await askHttp1(this.port, `/api/v1${path}`, {
       method,
+      tls: this.tls,
       headers: {
         origin: this.origin,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
