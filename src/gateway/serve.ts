@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setupInstructions, webOrigin } from '../admin/commands/setup.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
-import { tailLog } from '../ledger/follow.ts';
+import { type LogEnd, logEnd, tailLog } from '../ledger/follow.ts';
 import { versionLine } from '../version.ts';
 import { saveCodeCache, useCodeCache } from './code-cache.ts';
 
@@ -22,6 +22,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   const initial = configFile === undefined ? undefined : readConfiguration(configFile);
   useCodeCache(dataDirectory);
+  const logs = join(dataDirectory, 'logs');
+  const before = { mail: logEnd(logs, 'mail'), system: logEnd(logs, 'system') };
   const { Gateway } = await import('./gateway.ts');
   const gateway = await Gateway.start({
     dataDirectory,
@@ -36,7 +38,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   process.on('SIGINT', () => end(0));
   process.on('SIGHUP', () => gateway.reopenLogs());
   const printing = new AbortController();
-  const printed = options.printLogs ? printLogs(join(dataDirectory, 'logs'), printing.signal) : Promise.resolve();
+  const printed = options.printLogs ? printLogs(logs, before, printing.signal) : Promise.resolve();
 
   const { listeners } = gateway.snapshot;
   const where = listeners.map(({ name, address, port }) => `${address} port ${port} (${name})`).join(', ');
@@ -69,9 +71,17 @@ function readConfiguration(file: string): string {
   return readFileSync(file, 'utf8');
 }
 
-async function printLogs(directory: string, signal: AbortSignal): Promise<void> {
-  const follow = async (name: 'mail' | 'system') => {
-    for await (const line of tailLog(directory, name, { lines: 0 }, signal)) process.stdout.write(`${line}\n`);
+type PrintedLog = 'mail' | 'system';
+
+/** All lines of this run, those of its start and its end as well. */
+async function printLogs(
+  directory: string,
+  before: Readonly<Record<PrintedLog, LogEnd | null>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const follow = async (name: PrintedLog) => {
+    const options = { after: before[name], toEnd: true };
+    for await (const line of tailLog(directory, name, options, signal)) process.stdout.write(`${line}\n`);
   };
   await Promise.all([follow('mail'), follow('system')]).catch((error) => {
     if (!signal.aborted) process.stderr.write(`postern: the logs cannot be printed: ${messageOf(error)}\n`);

@@ -1,4 +1,5 @@
 // The reading side of the log files: `tail` follows a log across its rotations, `grep` searches it with its closed files.
+import { statSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,8 +13,24 @@ export interface TailOptions {
   readonly lines?: number;
   /** All of the present file first. */
   readonly fromStart?: boolean;
+  /** Only what is behind this place; null: all. */
+  readonly after?: LogEnd | null;
+  /** What was written before `signal` was aborted is still read. */
+  readonly toEnd?: boolean;
   /** How often a quiet file is looked at, in ms; default 200. */
   readonly interval?: number;
+}
+
+/** A place in a log: what is written later is behind it. */
+export interface LogEnd {
+  readonly inode: number;
+  readonly size: number;
+}
+
+/** The present end of a log; null: there is no file yet. */
+export function logEnd(directory: string, log: LogName): LogEnd | null {
+  const state = statSync(join(directory, logNames[log].current), { throwIfNoEntry: false });
+  return state === undefined ? null : { inode: state.ino, size: state.size };
 }
 
 const blockSize = 64 * 1024;
@@ -30,20 +47,21 @@ export async function* tailLog(
   options: TailOptions,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, void> {
-  const { lines = 10, fromStart = false, interval = 200 } = options;
+  const { lines = 10, fromStart = false, after, toEnd = false, interval = 200 } = options;
   let file: FileHandle | null = null;
   let position = 0;
   let rest: Buffer = Buffer.alloc(0);
   const block = Buffer.alloc(blockSize);
   try {
-    while (!signal.aborted) {
+    while (!signal.aborted || (toEnd && file !== null)) {
       if (file === null) {
         file = await openIfThere(join(directory, logNames[log].current));
         if (file === null) {
           await pause(interval, signal);
           continue;
         }
-        if (!fromStart) position = await lastLines(file, lines);
+        if (after !== undefined) position = await placeIn(file, after);
+        else if (!fromStart) position = await lastLines(file, lines);
       }
       const { bytesRead } = await file.read(block, 0, block.length, position);
       if (bytesRead > 0) {
@@ -67,6 +85,7 @@ export async function* tailLog(
       }
       const next = await nextFile(directory, log, state.ino);
       if (next === null) {
+        if (signal.aborted) return;
         await pause(interval, signal);
         continue;
       }
@@ -121,6 +140,11 @@ async function inodeOf(path: string): Promise<number | null> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
+}
+
+/** Where to begin for what came after `end`. */
+async function placeIn(file: FileHandle, end: LogEnd | null): Promise<number> {
+  return end !== null && (await file.stat()).ino === end.inode ? end.size : 0;
 }
 
 /** Where the last `count` lines of the file begin. */

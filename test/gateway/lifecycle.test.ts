@@ -85,6 +85,48 @@ test(
   },
 );
 
+test(
+  '--print-logs: every line of the run, from its first to its last, and none of the run before',
+  options,
+  async (t) => {
+    const port = await freePort();
+    const sink = await startSink(t);
+    const config = configuration(port, sink.port);
+    const data = join(temporaryDirectory(t), 'data');
+    const files = () =>
+      ['mail', 'system'].flatMap((name) =>
+        readFileSync(join(data, 'logs', `${name}.current`), 'utf8')
+          .trimEnd()
+          .split('\n'),
+      );
+    let earlier: string[] = [];
+    for (let run = 1; run <= 2; run++) {
+      const gateway = await startGateway(t, { config, data, arguments: ['--print-logs'] });
+      const client = await MailClient.open(port);
+      assert.match(await client.reply(), /^220 /);
+      await client.say('QUIT');
+      assert.equal(await gateway.stop(), 0);
+      const printed = gateway.output().split('\n');
+      const written = files().filter((line) => !earlier.includes(line));
+      assert.ok(
+        written.some((line) =>
+          line.endsWith(
+            `New SMTP ICID ${run} interface Management (127.0.0.1) address 127.0.0.1 reverse dns host unknown verified no`,
+          ),
+        ),
+        written.join('\n'),
+      );
+      assert.ok(written.filter((line) => / Info: (Begin|End) Logfile$/.test(line)).length >= 3, written.join('\n'));
+      assert.deepEqual(
+        written.filter((line) => !printed.includes(line)),
+        [],
+      );
+      assert.ok(!printed.some((line) => earlier.includes(line)), gateway.output());
+      earlier = files();
+    }
+  },
+);
+
 test('SIGHUP after a rename begins a new log; no line is lost or in both', options, async (t) => {
   const port = await freePort();
   const sink = await startSink(t);
