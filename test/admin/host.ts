@@ -116,6 +116,7 @@ async function nothing(): Promise<void> {}
 function matches(row: QueueRow, filter: QueueFilter): boolean {
   return (
     (filter.mid === undefined || row.mid === filter.mid) &&
+    (filter.mids === undefined || filter.mids.includes(row.mid)) &&
     (filter.destination === undefined || row.destination === filter.destination) &&
     (filter.sender === undefined || row.sender === filter.sender) &&
     (filter.recipient === undefined || row.recipients.some((one) => one.endsWith(filter.recipient ?? '')))

@@ -2,7 +2,7 @@
 import { PosternError } from '../../../errors.ts';
 import { changeQueue } from '../../commands/delivery.ts';
 import { checkAddress } from '../../commands/queue.ts';
-import type { QueueFilter, QueueRow as StoredRow } from '../../host.ts';
+import type { AdminHost, QueueFilter, QueueRow as StoredRow } from '../../host.ts';
 import { numberCursor } from '../page.ts';
 import { route } from '../route.ts';
 import {
@@ -70,6 +70,15 @@ function chosen({ mids, filter, all }: QueueAction): QueueFilter {
   return filterOf(filter);
 }
 
+/** The messages of one request: those behind `after`, as many as `limit` says. */
+async function piece(host: AdminHost, filter: QueueFilter, { after = 0, limit }: QueueAction) {
+  if (limit === undefined && after === 0) return { filter, next: null };
+  const rows = await host.queue.list(filter, after, limit ?? mostRows);
+  const last = rows.at(-1)?.mid;
+  const next = last === undefined || rows.length < (limit ?? mostRows) ? null : last;
+  return { filter: { ...filter, mids: [...new Set(rows.map(({ mid }) => mid))] }, next };
+}
+
 export const queueRoutes = [
   route({
     tag,
@@ -116,11 +125,14 @@ export const queueRoutes = [
     method: 'POST',
     path: '/queue/actions',
     summary: 'Deliver now, hold, release or delete messages',
-    description: 'The mail log says who did it. An attempt that is under way goes on.',
+    description:
+      'The mail log says who did it. An attempt that is under way goes on. With `limit`, a long queue is done piece by piece.',
     body: queueActionSchema,
     response: queueActedSchema,
-    handler: async ({ host, caller, body }) => ({
-      body: { count: await changeQueue(host, body.action, chosen(body), caller.user) },
-    }),
+    handler: async ({ host, caller, body }) => {
+      const { filter, next } = await piece(host, chosen(body), body);
+      const count = filter.mids?.length === 0 ? 0 : await changeQueue(host, body.action, filter, caller.user);
+      return { body: { count, next } };
+    },
   }),
 ];

@@ -1,7 +1,8 @@
 // The event stream: what a client subscribes to, and what comes.
 import Type, { type Static } from 'typebox';
-import { count, flag, list, nullable, object, revisionNumber, text, time, words } from './form.ts';
+import { count, list, object, revisionNumber, text, words } from './form.ts';
 import { overviewSchema } from './reports.ts';
+import { statusSchema } from './status.ts';
 
 export const topics = ['overview', 'mail-log', 'system-log', 'configuration'] as const;
 export type Topic = (typeof topics)[number];
@@ -25,23 +26,11 @@ export const eventsQuerySchema = object(
   'What to be told.',
 );
 
+const { started, state, problems, revision, threads, connections, queue, disk, memory } = statusSchema.properties;
+
 /** `event: overview`, once a second, the same for all clients. */
 export const overviewEventSchema = object(
-  {
-    ...overviewSchema.properties,
-    revision: revisionNumber('The configuration in force.'),
-    state: words(['online', 'impaired'], 'As in the status.'),
-    queue: object(
-      {
-        messages: count('Messages.'),
-        jobs: count('Messages, counted once for each destination.'),
-        held: count('Of these, on hold.'),
-        full: flag('New mail is refused: the disk is full.'),
-        oldest: nullable(time('When the oldest message was taken.')),
-      },
-      'The queue.',
-    ),
-  },
+  { ...overviewSchema.properties, started, state, problems, revision, threads, connections, queue, disk, memory },
   'Counters and gauges of this moment; rates are differences of two.',
 );
 export type OverviewEvent = Static<typeof overviewEventSchema>;

@@ -62,12 +62,26 @@ export const queueActionSchema = object(
     ),
     filter: Type.Optional(object(filter, 'Messages by what they are; at least one key.')),
     all: Type.Optional(flag('True: the whole queue.')),
+    after: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Only messages behind this MID.' }),
+    ),
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description:
+          'With `filter` or `all`: about so many rows in this request; `next` is `after` of the one that goes on.',
+      }),
+    ),
   },
   'What to do, and to which messages: one of `mids`, `filter`, `all`.',
 );
 export type QueueAction = Static<typeof queueActionSchema>;
 export const queueActedSchema = object(
-  { count: count('Rows (a message at a destination) that were changed.') },
+  {
+    count: count('Rows (a message at a destination) that were changed.'),
+    next: nullable(count('`after` of the request that goes on; null: all was done.')),
+  },
   'What was done.',
 );
 export type QueueActed = Static<typeof queueActedSchema>;
