@@ -24,6 +24,48 @@ function page<Name extends string>(load: () => Promise<Readonly<Record<Name, Com
 /** In the order of the navigation. */
 export const routes: readonly Route[] = [
   {
+    path: '/monitor/overview',
+    title: 'overview.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/overview.tsx'), 'Overview'),
+  },
+  {
+    path: '/monitor/queue',
+    title: 'queue.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/queue.tsx'), 'Queue'),
+  },
+  {
+    path: '/monitor/tracking',
+    title: 'tracking.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/tracking.tsx'), 'Tracking'),
+  },
+  {
+    path: '/monitor/tracking/:mid',
+    title: 'tracking.title',
+    section: null,
+    page: page(() => import('../pages/monitor/message.tsx'), 'Message'),
+  },
+  {
+    path: '/monitor/log',
+    title: 'log.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/mail-log.tsx'), 'MailLog'),
+  },
+  {
+    path: '/monitor/tls-connections',
+    title: 'connections.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/tls-connections.tsx'), 'TlsConnections'),
+  },
+  {
+    path: '/monitor/failures',
+    title: 'failures.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/failures.tsx'), 'Failures'),
+  },
+  {
     path: '/system/ssl',
     title: 'ssl.title',
     section: 'system',

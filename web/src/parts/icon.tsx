@@ -27,6 +27,11 @@ const drawings = {
   edit: 'M4 20h4L19 9l-4-4L4 16z',
   search: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14M16 16l5 5',
   lock: 'M6 11h12v10H6zM8 11V8a4 4 0 0 1 8 0v3',
+  send: 'M4 12l16-8-6 16-3-6z',
+  pause: 'M8 5v14M16 5v14',
+  play: 'M7 5l12 7-12 7z',
+  up: 'M6 15l6-6 6 6',
+  down: 'M6 9l6 6 6-6',
 } as const;
 
 export type IconName = keyof typeof drawings;

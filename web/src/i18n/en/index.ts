@@ -2,10 +2,11 @@
 import { access } from './access.ts';
 import { changes } from './changes.ts';
 import { frame } from './frame.ts';
+import { monitor } from './monitor.ts';
 import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
 import { users } from './users.ts';
 
-export const en = { ...frame, ...changes, ...session, ...ssl, ...access, ...system, ...users } as const;
+export const en = { ...frame, ...monitor, ...changes, ...session, ...ssl, ...access, ...system, ...users } as const;
 export type English = typeof en;
