@@ -4,7 +4,8 @@ import { useEffect, useRef, useState } from 'react';
 import { address } from './client.ts';
 import { checkSession } from './session.ts';
 
-export type StreamState = 'connecting' | 'open';
+/** `broken`: it was refused or cut; another attempt is under way. */
+export type StreamState = 'connecting' | 'open' | 'broken';
 
 export interface StreamOptions {
   /** Such as `overview,configuration`. Null: no stream. */
@@ -34,7 +35,7 @@ export function useEvents({ topics, filter, lines, on }: StreamOptions): StreamS
       source = new EventSource(address('/events', { topics, filter, lines }));
       source.onopen = () => setState('open');
       source.onerror = () => {
-        setState('connecting');
+        setState('broken');
         if (source.readyState !== EventSource.CLOSED) return;
         void checkSession();
         timer = setTimeout(open, again);

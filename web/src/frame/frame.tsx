@@ -1,5 +1,5 @@
 // The frame around every page: the bar above it, the navigation beside it (on a phone: behind a button).
-import { ActionIcon, Drawer, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Drawer } from '@mantine/core';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useConfigurationState } from '../api/configuration-state.tsx';
@@ -63,8 +63,8 @@ export function Frame({ children }: { readonly children: ReactNode }) {
       <main id="content" className={classes['main']} tabIndex={-1}>
         {children}
       </main>
-      <div className={classes['offline']} role="status" data-shown={stream === 'connecting'}>
-        {stream === 'connecting' ? t('frame.offline') : <VisuallyHidden>{''}</VisuallyHidden>}
+      <div className={classes['offline']} role="status" data-shown={stream === 'broken'}>
+        {stream === 'broken' && t('frame.offline')}
       </div>
     </>
   );

@@ -99,6 +99,7 @@ export const routes: readonly Route[] = [
     path: '/system/users',
     title: 'users.title',
     section: 'system',
+    roles: ['administrator'],
     page: page(() => import('../pages/system/users.tsx'), 'Users'),
   },
   {

@@ -17,7 +17,7 @@ export const frame: Readonly<Record<keyof typeof english, string>> = {
   'frame.noChanges': 'Keine Änderungen ausstehend',
   'frame.commitChanges': 'Änderungen bestätigen',
   'frame.pending': '{count|# Änderung ausstehend|# Änderungen ausstehend}',
-  'frame.offline': 'Das Gateway antwortet nicht. Neuer Versuch…',
+  'frame.offline': 'Die Live-Aktualisierung ist unterbrochen. Neuer Versuch…',
 
   'section.monitor': 'Überwachung',
   'section.policies': 'Mail-Policys',

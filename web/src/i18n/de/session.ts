@@ -7,6 +7,8 @@ export const session: Readonly<Record<keyof typeof english, string>> = {
   'session.password': 'Kennwort',
   'session.code': 'Einmalcode',
   'session.codeHelp': 'Die sechs Ziffern, die Ihre Authentifizierungs-App jetzt anzeigt.',
+  'session.anyCodeHelp':
+    'Die sechs Ziffern, die Ihre Authentifizierungs-App jetzt anzeigt, oder einer Ihrer Wiederherstellungscodes.',
   'session.showPassword': 'Kennwort anzeigen oder verbergen',
 
   'setup.title': 'Postern einrichten',

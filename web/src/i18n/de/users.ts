@@ -38,6 +38,10 @@ export const users: Readonly<Record<keyof typeof english, string>> = {
   'totp.confirm': 'Bestätigen',
   'totp.active': 'Jede Anmeldung verlangt einen Code.',
   'totp.added': 'Der zweite Faktor ist eingerichtet.',
+  'totp.recovery': 'Wiederherstellungscodes',
+  'totp.recoveryText':
+    'Bewahren Sie diese Codes sicher auf. Jeder gilt einmal anstelle eines Codes der App, falls Sie Ihr Telefon verlieren.',
+  'totp.recoveryKept': 'Ich habe sie aufbewahrt',
   'totp.remove': 'Zweiten Faktor entfernen',
   'totp.removed': 'Der zweite Faktor wurde entfernt.',
 };

@@ -16,7 +16,7 @@ export const frame = {
   'frame.noChanges': 'No Changes Pending',
   'frame.commitChanges': 'Commit Changes',
   'frame.pending': '{count|# change pending|# changes pending}',
-  'frame.offline': 'The gateway does not answer. Trying again…',
+  'frame.offline': 'Live updates are interrupted. Trying again…',
 
   'section.monitor': 'Monitor',
   'section.policies': 'Mail Policies',

@@ -6,6 +6,7 @@ export const session = {
   'session.password': 'Password',
   'session.code': 'One-time code',
   'session.codeHelp': 'The six digits that your authenticator app shows now.',
+  'session.anyCodeHelp': 'The six digits that your authenticator app shows now, or one of your recovery codes.',
   'session.showPassword': 'Show or hide the password',
 
   'setup.title': 'Set up Postern',

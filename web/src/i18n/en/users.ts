@@ -37,6 +37,10 @@ export const users = {
   'totp.confirm': 'Confirm',
   'totp.active': 'Each login asks for a code.',
   'totp.added': 'The second factor is set up.',
+  'totp.recovery': 'Recovery codes',
+  'totp.recoveryText':
+    'Keep these codes in a safe place. Each of them works once in place of a code of the app, should you lose your phone.',
+  'totp.recoveryKept': 'I have kept them',
   'totp.remove': 'Remove the second factor',
   'totp.removed': 'The second factor was removed.',
 } as const;

@@ -2,7 +2,7 @@
 import { Alert, Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import type { TotpConfirm, TotpOffer, TotpRemove } from '../../../../src/admin/api/schemas/session.ts';
+import type { Recovery, TotpConfirm, TotpOffer, TotpRemove } from '../../../../src/admin/api/schemas/session.ts';
 import { request } from '../../api/client.ts';
 import { refreshSession, useSession } from '../../api/session.ts';
 import { useLanguage } from '../../i18n/language.tsx';
@@ -21,16 +21,13 @@ export function SecondFactor() {
 
 function Add() {
   const { t } = useLanguage();
-  const toast = useToast();
-  const offer = useMutation({ mutationFn: () => request<TotpOffer>('POST', '/session/totp', { body: {} }) });
+  const offer = useMutation({ mutationFn: () => request<TotpOffer>('POST', '/session/totp') });
   const [code, setCode] = useState('');
   const confirm = useMutation({
-    mutationFn: async () => {
+    mutationFn: () => {
       const body: TotpConfirm = { code };
-      await request('PUT', '/session/totp', { body });
-      await refreshSession();
+      return request<Recovery>('PUT', '/session/totp', { body });
     },
-    onSuccess: () => toast(t('totp.added')),
   });
   if (offer.data === undefined) {
     return (
@@ -45,6 +42,7 @@ function Add() {
       </Stack>
     );
   }
+  if (confirm.data !== undefined) return <RecoveryCodes codes={confirm.data.recoveryCodes} />;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     confirm.mutate();
@@ -72,6 +70,22 @@ function Add() {
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** Shown once; the session says that there is a second factor only after one has closed them. */
+function RecoveryCodes({ codes }: { readonly codes: readonly string[] }) {
+  const { t } = useLanguage();
+  return (
+    <Stack maw="26rem">
+      <Alert color="green" icon={<Icon name="check" />} title={t('totp.added')}>
+        {t('totp.recoveryText')}
+      </Alert>
+      <CopyText label={t('totp.recovery')} text={codes.join('\n')} rows={codes.length} />
+      <Group>
+        <Button onClick={() => void refreshSession()}>{t('totp.recoveryKept')}</Button>
+      </Group>
+    </Stack>
   );
 }
 

@@ -8,9 +8,9 @@ import { useLanguage } from '../../i18n/language.tsx';
 import { Failure } from '../../parts/states.tsx';
 import { Entrance } from './entrance.tsx';
 
-/** Six digits; people type blanks between them. */
-function digits(text: string): string {
-  return text.replaceAll(/\D/g, '').slice(0, 6);
+/** Six digits, or a recovery code such as `ab12-cd34-ef56`; people type blanks between them. */
+function withoutBlanks(text: string): string {
+  return text.replaceAll(/\s/g, '').slice(0, 20);
 }
 
 export function Logon() {
@@ -52,12 +52,11 @@ export function Logon() {
           {asksCode && (
             <TextInput
               label={t('session.code')}
-              description={t('session.codeHelp')}
+              description={t('session.anyCodeHelp')}
               autoComplete="one-time-code"
-              inputMode="numeric"
               autoFocus
               value={code}
-              onChange={(event) => setCode(digits(event.currentTarget.value))}
+              onChange={(event) => setCode(withoutBlanks(event.currentTarget.value))}
             />
           )}
           <Button type="submit" loading={logon.isPending}>
