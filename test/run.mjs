@@ -27,6 +27,11 @@ if (files.length === 0) {
   say(`no test below ${chosen.join(', ')}`);
   process.exit(2);
 }
+if (files.some((file) => file.includes('test/web'))) {
+  // What the browsers see is what is in the tree.
+  const built = spawnSync(process.execPath, ['web/build.mjs'], { stdio: 'inherit' });
+  if (built.status !== 0) process.exit(1);
+}
 const child = spawn(
   process.execPath,
   [

@@ -24,7 +24,7 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   headings: { fontWeight: '600' },
   components: {
-    Badge: Badge.extend({ defaultProps: { tt: 'none' } }),
+    Badge: Badge.extend({ defaultProps: { tt: 'none', variant: 'light' } }),
     Modal: Modal.extend({ defaultProps: { centered: true } }),
   },
 });
@@ -38,6 +38,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-placeholder': 'var(--mantine-color-gray-7)',
     '--mantine-color-yellow-light': '#fff6d6',
     '--mantine-color-yellow-light-color': '#6b4a00',
+    '--mantine-color-gray-light': '#e6eaee',
+    '--mantine-color-gray-light-color': '#3a434b',
     '--mantine-color-red-light': '#fdeaea',
     '--mantine-color-red-light-color': '#9b1c20',
     '--mantine-color-green-light': '#e5f6ea',
@@ -59,6 +61,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-placeholder': 'var(--mantine-color-dark-1)',
     '--mantine-color-yellow-light': '#312a14',
     '--mantine-color-yellow-light-color': '#ffdf80',
+    '--mantine-color-gray-light': '#2c3339',
+    '--mantine-color-gray-light-color': '#ced6dc',
     '--mantine-color-red-light': '#381c1e',
     '--mantine-color-red-light-color': '#ffb0b0',
     '--mantine-color-green-light': '#15301f',

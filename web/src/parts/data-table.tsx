@@ -1,6 +1,6 @@
 // A table whose pages come from the gateway: it holds the rows of one page only, whatever the list's length. On a phone
 // each row becomes a small card.
-import { ActionIcon, Checkbox, Group, Skeleton, Text } from '@mantine/core';
+import { ActionIcon, Checkbox, Group, Skeleton, Text, VisuallyHidden } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { useLanguage } from '../i18n/language.tsx';
@@ -93,6 +93,7 @@ export interface DataTableProps<Row> {
 const placeholderRows = 8;
 
 export function DataTable<Row>({ label, columns, rowKey, pages, empty, selection }: DataTableProps<Row>) {
+  const { t } = useLanguage();
   const { rows, error } = pages;
   if (rows === undefined && error !== null) {
     return (
@@ -122,7 +123,11 @@ export function DataTable<Row>({ label, columns, rowKey, pages, empty, selection
             <tr role="row">
               {selection !== undefined && (
                 <th role="columnheader" scope="col" className={classes['select']}>
-                  {selection.withoutAll !== true && <SelectAll keys={(rows ?? []).map(rowKey)} selection={selection} />}
+                  {selection.withoutAll === true ? (
+                    <VisuallyHidden>{t('table.select')}</VisuallyHidden>
+                  ) : (
+                    <SelectAll keys={(rows ?? []).map(rowKey)} selection={selection} />
+                  )}
                 </th>
               )}
               {columns.map(({ key, title, align, tight }) => (

@@ -60,7 +60,7 @@ export function History() {
         <Group gap="xs" wrap="nowrap">
           {format.number(number)}
           {number === told?.revision && (
-            <Badge color="green.9" size="sm">
+            <Badge color="green" size="sm">
               {t('history.present')}
             </Badge>
           )}

@@ -47,7 +47,7 @@ export function Users() {
         <Group gap="xs">
           {name}
           {disabled && (
-            <Badge color="gray.8" size="sm">
+            <Badge color="gray" size="sm">
               {t('users.disabled')}
             </Badge>
           )}

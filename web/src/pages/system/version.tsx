@@ -23,14 +23,23 @@ export function VersionAndHealth() {
   });
   return (
     <Page title={t('version.title')}>
-      <Card title={t('version.version')}>
-        <Await query={version}>{(data) => <Versions version={data} />}</Await>
-      </Card>
-      <Card title={t('version.health')}>
-        <Await query={status} lines={12}>
-          {(data) => <Health status={data} />}
-        </Await>
-      </Card>
+      {/* Both at once, so that the second does not move when the first comes. */}
+      <Await query={version} lines={12}>
+        {(versions) => (
+          <Await query={status} lines={12}>
+            {(health) => (
+              <>
+                <Card title={t('version.version')}>
+                  <Versions version={versions} />
+                </Card>
+                <Card title={t('version.health')}>
+                  <Health status={health} />
+                </Card>
+              </>
+            )}
+          </Await>
+        )}
+      </Await>
     </Page>
   );
 }
@@ -68,7 +77,7 @@ function Health({ status }: { readonly status: Status }) {
         facts={[
           [
             t('version.state'),
-            <Badge key="state" color={status.state === 'online' ? 'green.9' : 'yellow.9'}>
+            <Badge key="state" color={status.state === 'online' ? 'green' : 'yellow'}>
               {t(`version.state.${status.state}`)}
             </Badge>,
           ],

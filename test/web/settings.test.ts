@@ -1,0 +1,107 @@
+// An administrator at work in Chromium: set-up, SSL settings, commit, and what comes of it on the mail listener.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { chromiumPath, logOn, openPage, setUp } from './chromium.ts';
+import { administrator, startWebGateway, type WebGateway } from './web-gateway.ts';
+
+const skip = chromiumPath === null ? 'chromium is not installed' : false;
+
+/** What a client of one TLS version gets from the listener. */
+export function handshake({ smtpPort }: WebGateway, version: '-tls1_2' | '-tls1_3'): Promise<string> {
+  const args = ['s_client', '-connect', `127.0.0.1:${smtpPort}`, '-starttls', 'smtp', version];
+  return new Promise((resolve) => {
+    const child = execFile('openssl', args, (_, stdout, stderr) => resolve(`${stdout}${stderr}`));
+    child.stdin?.end('QUIT\r\n');
+  });
+}
+
+test('set-up, SSL settings, commit, and the mail listener behaves so', { skip }, async (t) => {
+  const web = await startWebGateway(t);
+  const { page, complaints } = await openPage(t, web.origins[0]);
+  await setUp(page, web);
+  await page.goto('/system/ssl');
+  await page.getByRole('button', { name: 'Edit Settings' }).first().click();
+  const inbound = page.getByRole('group', { name: 'TLS versions of Inbound SMTP' });
+
+  // The pattern of the boxes, as one clicks.
+  const box = (version: string) => inbound.getByRole('checkbox', { name: version });
+  const state = async () =>
+    Promise.all(
+      ['TLS v1.0', 'TLS v1.1', 'TLS v1.2', 'TLS v1.3'].map(async (version) => {
+        const grey = (await box(version).getAttribute('aria-disabled')) === 'true';
+        return `${(await box(version).isChecked()) ? 'on' : 'off'}${grey ? ' grey' : ''}`;
+      }),
+    );
+  assert.deepEqual(await state(), ['off grey', 'off', 'on', 'on']);
+  await box('TLS v1.1').click();
+  assert.deepEqual(await state(), ['off', 'on', 'on grey', 'on']);
+  await box('TLS v1.2').click({ force: true });
+  assert.deepEqual(await state(), ['off', 'on', 'on grey', 'on'], 'a grey box does not change');
+  assert.match(await box('TLS v1.2').evaluate(describedBy), /TLS v1\.2 bridges TLS v1\.1 and TLS v1\.3/);
+  await box('TLS v1.1').click();
+  await box('TLS v1.2').click();
+  assert.deepEqual(await state(), ['off grey', 'off grey', 'off', 'on grey']);
+
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await page.getByRole('link', { name: /Commit Changes/ }).click();
+  await page.getByText('tls.inbound.versions').waitFor();
+  await page.getByLabel('Comment (optional)').fill('TLS 1.3 alone for incoming mail');
+  await page.getByRole('button', { name: 'Commit Changes' }).click();
+  await page.getByText('Changes committed').waitFor();
+  await page.getByText('No Changes Pending').waitFor();
+
+  assert.match(await handshake(web, '-tls1_3'), /TLSv1\.3/);
+  assert.match(await handshake(web, '-tls1_2'), /alert protocol version|unsupported protocol/);
+  await web.gateway.logged(/TLS explanation: The peer offered TLS v1\.2 at most; Inbound SMTP allows TLS v1\.3/);
+
+  await page.goto('/system/history');
+  await page.getByText('TLS 1.3 alone for incoming mail').waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+function describedBy(element: Element): string {
+  const id = element.getAttribute('aria-describedby') ?? '';
+  return id
+    .split(' ')
+    .map((one) => document.getElementById(one)?.textContent ?? '')
+    .join(' ');
+}
+
+test('the ciphers are expanded while one types, unknown words are marked', { skip }, async (t) => {
+  const web = await startWebGateway(t);
+  const { page, complaints } = await openPage(t, web.origins[1]);
+  await setUp(page, web);
+  await page.goto('/system/ssl');
+  await page.getByRole('button', { name: 'Edit Settings' }).first().click();
+  const field = page.getByRole('textbox', { name: 'SSL Cipher(s) to use' }).first();
+  await field.fill('ECDHE-RSA-AES128-GCM-SHA256:NONSENSE');
+  await page.locator('mark', { hasText: 'NONSENSE' }).waitFor();
+  await page.getByText('is not a word of OpenSSL').waitFor();
+  await field.fill('ECDHE-RSA-AES128-GCM-SHA256');
+  // The three of TLS 1.3, and this one.
+  await page.getByRole('button', { name: '4 cipher suites' }).click();
+  await page.getByRole('cell', { name: 'ECDHE-RSA-AES128-GCM-SHA256' }).waitFor();
+  await page.getByRole('button', { name: 'The ciphers of TLS v1.3 (GUI HTTPS)' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Ciphers of TLS v1.3' });
+  assert.deepEqual(await dialog.locator('li').allInnerTexts(), [
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'TLS_AES_128_GCM_SHA256',
+  ]);
+  assert.deepEqual(complaints, []);
+});
+
+test('one logs off, and on again; a wrong password is said, not shown', { skip }, async (t) => {
+  const web = await startWebGateway(t);
+  const { page, complaints } = await openPage(t, web.origins[0]);
+  await setUp(page, web);
+  await page.getByRole('button', { name: /My account/ }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await page.getByLabel('Username').fill(administrator.name);
+  await page.getByRole('textbox', { name: 'Password' }).fill('not the password');
+  await page.getByRole('button', { name: 'Log In' }).click();
+  await page.getByRole('alert').waitFor();
+  await logOn(page);
+  assert.deepEqual(complaints, []);
+});
