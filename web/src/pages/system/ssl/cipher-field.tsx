@@ -49,7 +49,7 @@ export function CipherField({ service, versions, value, error, onChange }: Ciphe
         maxLength={longest}
         autosize
         minRows={2}
-        maxRows={8}
+        maxRows={12}
         spellCheck={false}
         autoCapitalize="none"
         error={error}
