@@ -3,7 +3,7 @@ import type { Snapshot } from '../config/snapshot.ts';
 import type { MailResolver } from '../dns/resolver.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { Envelope } from '../smtp/envelope.ts';
-import type { Body, DestinationState, JobOutcome } from '../spool/protocol.ts';
+import type { Body, DestinationState, JobOutcome, TlsAlert } from '../spool/protocol.ts';
 
 /** One message for one destination; its attempt is on disk already. */
 export interface DeliveryTask {
@@ -42,4 +42,6 @@ export interface DeliveryHost {
   outcome(outcome: JobOutcome): void;
   /** A destination went down or came up again. */
   destination(state: DestinationState): void;
+  /** A connection that had to be secure was not; whoever hears it tells it once a domain and hour. */
+  alert(alert: TlsAlert): void;
 }

@@ -135,9 +135,14 @@ export class Opening {
     }
     const { domain } = this.#settings;
     host.log.record(events.outgoingHostRefused, domain, target.host, policy.wanted, policy.refusal);
+    this.#alert(target, policy, policy.refusal);
     // All its addresses have the same policy.
     while (this.#hosts[this.#next]?.host === target.host) this.#next++;
     this.#tryNext(ourFailure('4.7.5', policy.refusal), true);
+  }
+
+  #alert({ host }: RouteHost, { wanted }: TlsPolicy, reason: string): void {
+    this.#context.host.alert({ domain: this.#settings.domain, host, wanted, reason });
   }
 
   #try(target: RouteHost, policy: TlsPolicy, legacy: boolean): void {
@@ -189,6 +194,7 @@ export class Opening {
       this.#try(target, policy, true);
       return;
     }
+    if (cause !== null && policy.level !== 'none') this.#alert(target, policy, cause);
     // What was remembered did not help: the next connection begins anew.
     if (legacy) tls.forgetLegacy(target.host);
     this.#memory.remember(target);

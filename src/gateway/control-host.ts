@@ -181,6 +181,7 @@ function remoteQueue(pool: ThreadPool): AdminQueue {
     list: ask('list'),
     destinations: ask('destinations'),
     status: ask('status'),
+    alerts: ask('alerts'),
     deliverNow: ask('deliverNow'),
     delete: ask('delete'),
     hold: ask('hold'),

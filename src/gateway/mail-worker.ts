@@ -97,6 +97,7 @@ export class MailWorker implements ThreadBody {
         this.#spool.setRoom(this.#delivery.room());
       },
       destination: (state) => this.#spool.destination(state),
+      alert: (alert) => this.#spool.alert(alert),
     };
     this.#delivery = new Delivery(deliveryHost);
     this.#callAhead = new CallAhead(deliveryHost);

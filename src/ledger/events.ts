@@ -379,6 +379,14 @@ export const messageAdministered = define<[mid: number, action: string, user: st
   ['mid', 'action', 'user'],
   (mid, action, user) => `MID ${mid} ${action} by ${user}`,
 );
+/** A connection that had to be secure and was not; once a domain and hour. */
+export const tlsAlert = define<[domain: string, host: string, wanted: string, reason: string]>(
+  'mail',
+  'Warning',
+  'alert.tls',
+  ['domain', 'host', 'wanted', 'reason'],
+  (domain, host, wanted, reason) => `Alert: TLS to ${domain} failed: host ${host}, tls=${wanted}: ${reason}`,
+);
 /** Something about the mail path as a whole: the spool refuses, the disk has room again, an event of the protocol. */
 export const mailNotice = define<[text: string]>('mail', 'Info', 'mail.notice', ['text'], (text) => text);
 export const mailWarning = define<[text: string]>('mail', 'Warning', 'mail.warning', ['text'], (text) => text);

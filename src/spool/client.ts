@@ -8,6 +8,7 @@ import type {
   SpoolRequest,
   StoreRefusal,
   StoreRequest,
+  TlsAlert,
 } from './protocol.ts';
 
 /** Same shape as `StoreError` of smtp/host.ts, which the spool does not import. */
@@ -31,6 +32,9 @@ type Batch = {
     ? E[]
     : SpoolRequest[K];
 };
+
+/** In one message; there are few, but the spool may be away. */
+const mostAlerts = 1000;
 
 const lost: StoreError = { code: 'io', text: 'the queue is not available at the moment' };
 
@@ -93,6 +97,12 @@ export class SpoolClient {
   destination(state: DestinationState): void {
     this.#batch.destinations ??= [];
     this.#batch.destinations.push(state);
+    this.#schedule();
+  }
+
+  alert(alert: TlsAlert): void {
+    this.#batch.alerts ??= [];
+    if (this.#batch.alerts.length < mostAlerts) this.#batch.alerts.push(alert);
     this.#schedule();
   }
 

@@ -217,7 +217,8 @@ export function decodeXtext(text: string): string {
 }
 
 /** RFC 5322 3.3, in UTC. */
-function dateTime(ms: number): string {
+/** RFC 5322 3.3. */
+export function dateTime(ms: number): string {
   return new Date(ms).toUTCString().replace('GMT', '+0000');
 }
 
@@ -228,7 +229,7 @@ function clean(text: string, utf8: boolean): string {
 }
 
 /** A header field, folded at spaces and never over 998 octets a line (RFC 5322 2.1.1); bounded in all. */
-function field(name: string, value: string, utf8: boolean): string {
+export function field(name: string, value: string, utf8: boolean): string {
   const lines = wrap(clean(value, utf8).trim().slice(0, 2000), 76 - name.length);
   return `${name}: ${lines.join('\r\n ')}\r\n`;
 }
@@ -236,7 +237,7 @@ function field(name: string, value: string, utf8: boolean): string {
 const longestWord = 240; // characters; up to 4 octets each
 
 /** Lines of about `width` characters, broken at spaces; a longer word stands alone, and is cut only beyond 240. */
-function wrap(text: string, width: number): string[] {
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let current = '';
   for (const word of text.split(' ').flatMap(cutWord)) {

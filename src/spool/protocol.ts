@@ -74,6 +74,22 @@ export interface DestinationState {
   readonly reason: string;
 }
 
+/** A connection that had to be secure and was not. */
+export interface TlsAlert {
+  /** The recipients' domain. */
+  readonly domain: string;
+  readonly host: string;
+  /** The level that was demanded. */
+  readonly wanted: string;
+  /** In plain words. */
+  readonly reason: string;
+}
+
+export interface RaisedAlert extends TlsAlert {
+  /** ms since the epoch. */
+  readonly time: number;
+}
+
 /** Worker → spool. */
 export interface SpoolRequest {
   readonly store?: readonly StoreRequest[];
@@ -81,6 +97,7 @@ export interface SpoolRequest {
   readonly finished?: readonly number[];
   readonly outcomes?: readonly JobOutcome[];
   readonly destinations?: readonly DestinationState[];
+  readonly alerts?: readonly TlsAlert[];
   /** How many jobs the worker would take from now on, in all; absolute, not a difference. */
   readonly room?: number;
 }
@@ -158,6 +175,8 @@ export interface SpoolQueries {
     reason: string;
   }[];
   status(): { messages: number; jobs: number; held: number; bytesFree: number; full: boolean; oldest: number | null };
+  /** Alerts since the start, newest first; at most one a domain and hour. */
+  alerts(limit: number): RaisedAlert[];
   /** Each returns how many jobs it touched. */
   deliverNow(filter: QueueFilter): number;
   delete(filter: QueueFilter, user: string): number;

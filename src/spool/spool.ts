@@ -6,6 +6,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Snapshot } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import type { EventSink } from '../ledger/events.ts';
+import { Alerts } from './alerts.ts';
 import { Channel } from './channel.ts';
 import type { SpoolContext } from './context.ts';
 import { openDatabase, openingError } from './database.ts';
@@ -49,6 +50,7 @@ export class Spool {
   readonly #transaction: Transaction;
   readonly #intake: Intake;
   readonly #queue: Queue;
+  readonly #alerts: Alerts;
   readonly #space: Space;
   readonly #watch: Watch;
   readonly #reservation: IdReservation;
@@ -108,6 +110,7 @@ export class Spool {
     this.#context = context;
     this.#intake = new Intake(context, transaction, this.#space);
     this.#watch = new Watch(context);
+    this.#alerts = new Alerts(context, (work) => transaction.run(work));
     this.#queue = new Queue(context, (work) => {
       transaction.run(work);
       this.#schedule();
@@ -173,6 +176,8 @@ export class Spool {
         return this.#queue.destinations(Number(args[0] ?? 100));
       case 'status':
         return this.#status();
+      case 'alerts':
+        return this.#alerts.list(Number(args[0] ?? 100));
       case 'deliverNow':
         return this.#queue.deliverNow(filter);
       case 'delete':
@@ -215,12 +220,13 @@ export class Spool {
     setImmediate(this.#turn);
   }
 
-  #receive(channel: Channel, { store, finished, outcomes, destinations, room }: SpoolRequest): void {
+  #receive(channel: Channel, { store, finished, outcomes, destinations, alerts, room }: SpoolRequest): void {
     if (store !== undefined) this.#storing.push({ channel, requests: store });
     if (finished !== undefined) this.#recording.push({ channel, finished });
     if (outcomes !== undefined) this.#recording.push({ channel, outcomes });
     if (room !== undefined) channel.room = room;
     if (destinations !== undefined) for (const state of destinations) this.#learn(channel, state);
+    if (alerts !== undefined) for (const alert of alerts) this.#alerts.raise(alert);
     this.#schedule();
   }
 

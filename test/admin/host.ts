@@ -139,6 +139,16 @@ function memoryQueue(host: TestHost): AdminQueue {
         return { destination, jobs: rows.length, next, state: reason === '' ? 'up' : 'down', reason };
       }),
     status: async () => host.statusNow.queue,
+    alerts: async (limit) =>
+      [
+        {
+          time: 0,
+          domain: 'partner.example',
+          host: 'mx.partner.example',
+          wanted: 'required',
+          reason: 'TLS is required, but STARTTLS is not offered',
+        },
+      ].slice(0, limit),
     deliverNow: (filter) => change(filter, (row) => (row.held ? row : { ...row, next: 0 })),
     delete: (filter) => change(filter, () => null),
     hold: (filter) => change(filter, (row) => ({ ...row, held: true, next: null })),

@@ -145,6 +145,7 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
     const domain = domainOf(one);
     test(`${one.id}: ${one.what}: ${one.level ?? 'dane'} → ${one.got}`, async () => {
       const from = sender.log.lines.length;
+      const alertsBefore = sender.alerts.length;
       const mid = sender.send(`x@${domain}`);
       const [result = ''] = await sender.settled(mid, 30_000);
       const lines = sender.log.lines.slice(from);
@@ -156,6 +157,9 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
         assert.equal(arrived(domain), 0, 'a message went out');
         if (one.got === 'failed') assert.match(security.at(-1) ?? '', new RegExp(`tls=${level}:failed \\(`), told);
         if (one.why !== undefined) assert.match(told, one.why);
+        const alerts = sender.alerts.slice(alertsBefore);
+        assert.equal(alerts.length > 0, one.got === 'failed', 'the alert');
+        for (const alert of alerts) assert.deepEqual([alert.domain, alert.wanted], [domain, level]);
       } else {
         assert.equal(result, 'finished', told);
         await until(() => arrived(domain) === 1, 'the message');

@@ -13,7 +13,7 @@ import type { MailHost, MailResolver } from '../../src/dns/resolver.ts';
 import { PosternError } from '../../src/errors.ts';
 import type { EventDefinition, EventSink, Value } from '../../src/ledger/events.ts';
 import type { Envelope } from '../../src/smtp/envelope.ts';
-import type { DestinationState, JobOutcome } from '../../src/spool/protocol.ts';
+import type { DestinationState, JobOutcome, TlsAlert } from '../../src/spool/protocol.ts';
 
 export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
   return assembleSnapshot(
@@ -108,6 +108,7 @@ export class Sender implements DeliveryHost {
   readonly outcomes: JobOutcome[] = [];
   readonly done: number[] = [];
   readonly states: DestinationState[] = [];
+  readonly alerts: TlsAlert[] = [];
   readonly counts = new Map<string, number>();
   readonly most = new Map<string, number>();
   readonly own = new Set<string>();
@@ -152,6 +153,10 @@ export class Sender implements DeliveryHost {
   }
   destination(state: DestinationState): void {
     this.states.push(state);
+  }
+
+  alert(alert: TlsAlert): void {
+    this.alerts.push(alert);
   }
 
   use(snapshot: Snapshot): void {

@@ -97,6 +97,11 @@ const forms: readonly (readonly [unknown, readonly Value[], string])[] = [
     ['example.net', 'mx.example.net', 'dane', 'SERVFAIL'],
     'Host mx.example.net of example.net is not used now: tls=dane:failed (SERVFAIL)',
   ],
+  [
+    events.tlsAlert,
+    ['example.net', 'mx.example.net', 'required', 'no STARTTLS'],
+    'Alert: TLS to example.net failed: host mx.example.net, tls=required: no STARTTLS',
+  ],
   [events.deliveryStart, [30, 14, '0'], 'Delivery start DCID 30 MID 14 to RID [0]'],
   [events.deliveryDone, [30, 14, '0, 1'], 'Message done DCID 30 MID 14 to RID [0, 1]'],
   [events.deliveryResponse, [14, '0', '2.0.0 OK'], "MID 14 RID [0] Response '2.0.0 OK'"],

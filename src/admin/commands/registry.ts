@@ -1,6 +1,7 @@
 // All commands by name, and help about them.
 import { nearest } from '../../config/issue.ts';
 import { PosternError } from '../../errors.ts';
+import { displayalerts } from './alerts.ts';
 import { certconfig } from './certconfig.ts';
 import { clearchanges, commit, commitdetail, rollbackconfig, showchanges } from './changes.ts';
 import type { Command } from './command.ts';
@@ -55,6 +56,7 @@ export const commands: readonly Command[] = [
   rollbackconfig,
   status,
   hoststatus,
+  displayalerts,
   tail,
   grep,
   version,
