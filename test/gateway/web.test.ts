@@ -131,4 +131,50 @@ test('a port that is taken makes the commit fail; other addresses are told', asy
   await Promise.all([gateway.stop(), taken.stop()]);
 });
 
+test('the same change through the shell, with a token and with a logon: diffs and audit are equal but for the face', async (t) => {
+  const { gateway, browser } = await startAndSetUp(t);
+  const { json } = await browser.ask('POST', '/tokens', { label: 'x', scopes: ['read', 'configuration'] });
+  const program = new Browser(browser.port);
+  const bearer = { authorization: `Bearer ${json['secret']}` };
+  const back = async () => {
+    await browser.ask('POST', '/configuration/rollback', { revision: 1 });
+    const undone = await browser.ask('POST', '/configuration/commit', { comment: 'back' });
+    assert.equal(undone.status, 200, undone.body);
+  };
+  const change = { tls: { inbound: { versions: ['TLSv1.3'] } } };
+
+  const shell = await gateway.shell(['sslconfig inbound 1', '', '', 'commit "only 1.3" Y', 'commitdetail']);
+  const shown = /tls\.inbound\.versions: .*/.exec(shell.output)?.[0];
+  await back();
+  assert.equal((await program.ask('PATCH', '/configuration/candidate', change, { ...merge, ...bearer })).status, 200);
+  const byToken = await program.ask('POST', '/configuration/commit', { comment: 'only 1.3' }, bearer);
+  await back();
+  await browser.ask('PATCH', '/configuration/candidate', change, merge);
+  const byLogon = await browser.ask('POST', '/configuration/commit', { comment: 'only 1.3' });
+  const texts = ({ json: { changes } }: { readonly json: Readonly<Record<string, unknown>> }) =>
+    (changes as readonly { readonly text: string }[]).map(({ text }) => text);
+  assert.deepEqual(texts(byToken), [shown]);
+  assert.deepEqual(texts(byLogon), [shown]);
+
+  const deadline = Date.now() + 20_000;
+  let entries: readonly Readonly<Record<string, unknown>>[] = [];
+  while (entries.length < 3) {
+    assert.ok(Date.now() < deadline, 'the trail has not got all three');
+    const answer = await browser.ask('GET', '/audit?action=commit&text=only');
+    assert.equal(answer.status, 200, answer.body);
+    entries = answer.json['items'] as typeof entries;
+  }
+  const [logon, token, own] = entries;
+  const common = { role: 'administrator', action: 'commit', detail: 'only 1.3' };
+  for (const [entry, face] of [
+    [logon, 'UI'],
+    [token, 'API'],
+    [own, 'shell'],
+  ] as const) {
+    const { role, action, detail } = entry ?? {};
+    assert.deepEqual([{ role, action, detail }, entry?.['face']], [common, face]);
+  }
+  await gateway.stop();
+});
+
 const merge = { 'content-type': 'application/merge-patch+json' };

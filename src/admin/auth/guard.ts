@@ -2,7 +2,6 @@
 // host, not to a port: so a change needs the CSRF token and an Origin that is equal in scheme, host and port.
 import type { FastifyRequest } from 'fastify';
 import { PosternError } from '../../errors.ts';
-import { plainAddress } from '../../smtp/access.ts';
 import { type Access, type Caller, refusal } from './access.ts';
 import type { People } from './people.ts';
 import { csrfOf, sameText } from './secret.ts';
@@ -28,20 +27,21 @@ export class WebGuard {
   /** Throws `unauthorized`, `forbidden` or `csrf`. Null on a public route. */
   admit(request: FastifyRequest, access: Access): Caller | null {
     const changes = request.method !== 'GET' && request.method !== 'HEAD';
-    const { authorization } = request.headers;
+    const authorization = authorizationOf(request);
     if (access === 'public') {
       // A logon into an account of somebody else's choice is an attack too.
       if (changes && authorization === undefined) ownOrigin(request, false);
       return null;
     }
-    const caller = authorization === undefined ? this.#bySession(request, changes) : this.#byToken(request);
+    const caller =
+      authorization === undefined ? this.#bySession(request, changes) : this.#byToken(request, authorization);
     const reason = refusal(access, caller);
     if (reason !== null) throw new PosternError('forbidden', reason, { remedy: 'ask an administrator' });
     return caller;
   }
 
-  #byToken(request: FastifyRequest): Caller {
-    const secret = /^Bearer ([\w-]{1,200})$/i.exec(request.headers.authorization ?? '')?.[1];
+  #byToken(request: FastifyRequest, authorization: string): Caller {
+    const secret = /^Bearer ([\w-]{1,200})$/i.exec(authorization)?.[1];
     const token = secret === undefined ? null : this.#people.tokens.use(secret, this.#now());
     const user = token === null ? null : this.#people.users.find(token.user);
     if (token === null || user === null || user.disabled) {
@@ -50,7 +50,7 @@ export class WebGuard {
       });
     }
     const { id, scopes } = token;
-    return { user: user.name, role: user.role, kind: 'token', id, address: addressOf(request), scopes };
+    return { user: user.name, role: user.role, kind: 'token', id, address: request.peer.address, scopes };
   }
 
   #bySession(request: FastifyRequest, changes: boolean): Caller {
@@ -70,12 +70,16 @@ export class WebGuard {
       }
     }
     const { id } = session;
-    return { user: user.name, role: user.role, kind: 'session', id, address: addressOf(request), scopes: null };
+    return { user: user.name, role: user.role, kind: 'session', id, address: request.peer.address, scopes: null };
   }
 }
 
-export function addressOf(request: FastifyRequest): string {
-  return plainAddress(request.raw.socket.remoteAddress ?? '');
+/** Integrations with the reference's API send what they got at its logon in a header of its own. */
+function authorizationOf({ headers, url }: FastifyRequest): string | undefined {
+  const token = headers['jwttoken'];
+  if (headers.authorization === undefined && typeof token === 'string' && url.startsWith('/esa/'))
+    return `Bearer ${token}`;
+  return headers.authorization;
 }
 
 /** What the cookie of the session holds; null: there is none. Two of the name are none: one of them is not ours. */

@@ -28,6 +28,8 @@ export interface Attempt {
   readonly address: string;
   /** The first TLS flight of the connection. */
   readonly flight: Uint8Array | null;
+  /** Through which face; `UI` unless said otherwise. */
+  readonly face?: 'UI' | 'API';
 }
 
 export interface LoggedOn {
@@ -89,7 +91,16 @@ export class People {
    * Each attempt is logged.
    */
   async logOn(attempt: Attempt): Promise<LoggedOn> {
-    const { name, password, code, address, flight } = attempt;
+    const { name } = await this.check(attempt);
+    const now = this.#now();
+    const { secret, info } = this.sessions.begin(name, attempt.address, now);
+    this.users.loggedOn(name, attempt.address, attempt.flight, now);
+    return { secret, csrf: csrfOf(secret), user: this.users.get(name), session: info };
+  }
+
+  /** The same without a session. */
+  async check(attempt: Attempt): Promise<UserInfo> {
+    const { name, password, code, address, face = 'UI' } = attempt;
     const keys = this.#admit(name, address);
     await readyForNobody();
     const hash = this.users.passwordHash(name);
@@ -109,16 +120,9 @@ export class People {
     }
     this.#byAddress.excuse(keys.address);
     this.#byAccount.forget(keys.account);
-    return this.#begin(user, address, flight);
-  }
-
-  #begin(user: UserInfo, address: string, flight: Uint8Array | null): LoggedOn {
-    const now = this.#now();
-    const { secret, info } = this.sessions.begin(user.name, address, now);
-    this.users.loggedOn(user.name, address, flight, now);
     this.#log.record(logon, user.name, address, privilege(user.role), overHttps);
-    this.#log.record(auditOnly, user.name, user.role, address, 'UI', 'logon', '');
-    return { secret, csrf: csrfOf(secret), user, session: info };
+    this.#log.record(auditOnly, user.name, user.role, address, face, 'logon', '');
+    return user;
   }
 
   /** Who failed too often waits. The account does not make its owner wait where he last logged on from. */
@@ -135,11 +139,11 @@ export class People {
     return { address: key, account };
   }
 
-  #failed({ name, address }: Attempt, reason: string): PosternError {
+  #failed({ name, address, face = 'UI' }: Attempt, reason: string): PosternError {
     // A password that was typed into the wrong field must not stand in the log.
     const shown = this.users.find(name)?.name ?? '(unknown)';
     this.#log.record(logonFailed, shown, address, overHttps);
-    this.#log.record(auditOnly, shown, '', address, 'UI', 'logonFailed', reason);
+    this.#log.record(auditOnly, shown, '', address, face, 'logonFailed', reason);
     return new PosternError('unauthorized', refusedText, { remedy: 'check both, and the caps lock key' });
   }
 

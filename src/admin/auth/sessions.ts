@@ -25,7 +25,7 @@ const noteEvery = 30_000;
 export class Sessions {
   readonly #database: DatabaseSync;
   readonly #life: () => SessionLife;
-  /** When a session was last used, where the disk does not know it yet. */
+  /** When a session was last used, as it was noted; on a full disk only here. */
   readonly #used = new Map<string, number>();
 
   constructor(database: DatabaseSync, life: () => SessionLife) {
@@ -54,7 +54,11 @@ export class Sessions {
     const known = this.#used.get(found.id) ?? 0;
     if (now - known >= noteEvery) {
       this.#used.set(found.id, now);
-      this.#database.prepare('UPDATE session SET used = ? WHERE hash = ?').run(now, hash);
+      try {
+        this.#database.prepare('UPDATE session SET used = ? WHERE hash = ?').run(now, hash);
+      } catch {
+        // A full disk: whoever is logged on must be able to look, and to make room. Memory knows.
+      }
     }
     return { ...found, idleExpires: Math.min(now + this.#life().guiLogonIdle, found.expires) };
   }
@@ -64,7 +68,8 @@ export class Sessions {
     const hash = Buffer.from(id, 'base64url');
     const row = this.#database.prepare('SELECT user, created, used FROM session WHERE hash = ?').get(hash);
     if (row === undefined) return null;
-    const info = this.#info(id, String(row['user']), Number(row['created']), Number(row['used']));
+    const used = Math.max(Number(row['used']), this.#used.get(id) ?? 0);
+    const info = this.#info(id, String(row['user']), Number(row['created']), used);
     if (now < info.idleExpires) return info;
     this.end(id);
     return null;

@@ -28,6 +28,8 @@ export interface TokenWish {
 const prefix = 'postern_';
 const mostTokens = 100;
 const noteEvery = 60_000;
+/** An expired token is shown for this long: its owner sees why a program has stopped working. */
+const keepExpired = 30 * 24 * 3600 * 1000;
 
 export class Tokens {
   readonly #database: DatabaseSync;
@@ -38,6 +40,7 @@ export class Tokens {
 
   /** Throws `conflict` where the user has too many. */
   make(wish: TokenWish, now: number): { readonly secret: string; readonly info: TokenInfo } {
+    this.#database.prepare('DELETE FROM token WHERE user = ? AND expires <= ?').run(wish.user, now - keepExpired);
     if (this.list(wish.user).length >= mostTokens) {
       throw new PosternError('conflict', `${wish.user} has ${mostTokens} tokens already`, { remedy: 'delete some' });
     }
@@ -71,7 +74,11 @@ export class Tokens {
     const info = infoOf(row);
     if (info.expires !== null && info.expires <= now) return null;
     if (info.used === null || now - info.used >= noteEvery) {
-      this.#database.prepare('UPDATE token SET used = ? WHERE id = ?').run(now, info.id);
+      try {
+        this.#database.prepare('UPDATE token SET used = ? WHERE id = ?').run(now, info.id);
+      } catch {
+        // A full disk: the token is right all the same.
+      }
     }
     return info;
   }

@@ -35,6 +35,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null on public routes only. */
     caller: Caller | null;
+    /** The other end of the connection, as it was when the request began: later it may be gone. */
+    peer: Peer;
   }
 }
 
@@ -57,6 +59,12 @@ export interface WebContext {
   client(request: FastifyRequest): Client;
 }
 
+export interface Peer {
+  readonly address: string;
+  /** The first TLS flight of the connection. */
+  readonly flight: Uint8Array | null;
+}
+
 export type Routes = (app: WebApp, context: WebContext) => void | Promise<void>;
 
 /** Says who asks, or throws `unauthorized`, `forbidden`, `csrf` or `rate-limited`. Runs before anything of a body is read. */
@@ -67,6 +75,7 @@ export interface Guard {
 export interface AppOptions extends WebContext {
   readonly guard: Guard;
   readonly hsts: () => boolean;
+  readonly peer: (request: FastifyRequest) => Peer;
   readonly assets: Assets;
   readonly routes: readonly Routes[];
   /** Whose requests it answers. They are not Fastify's: they live as long as the program, and it never listens. */
@@ -76,9 +85,10 @@ export interface AppOptions extends WebContext {
 export type WebServer = Server | Http2SecureServer;
 
 const largeBody = 8;
+const nobody: Peer | null = null;
 
 export async function createApp(options: AppOptions): Promise<WebApp> {
-  const { host, guard, hsts, assets, routes, servers } = options;
+  const { host, guard, hsts, peer, assets, routes, servers } = options;
   const app: WebApp = fastify({
     serverFactory: (handler) => {
       for (const server of servers) server.on('request', handler as (...args: readonly unknown[]) => void);
@@ -90,7 +100,8 @@ export async function createApp(options: AppOptions): Promise<WebApp> {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     return503OnClosing: false,
-    frameworkErrors: (error, _request, reply) => answer(reply, error),
+    // No hook has run: an address that cannot be read.
+    frameworkErrors: (error, _request, reply) => answer(reply.headers(securityHeaders), error),
   }).withTypeProvider<TypeBoxProvider>();
 
   const answer = (reply: FastifyReply, error: unknown) => {
@@ -110,6 +121,7 @@ export async function createApp(options: AppOptions): Promise<WebApp> {
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('caller', null);
+  app.decorateRequest('peer', nobody as never);
   app.setErrorHandler((error, _request, reply) => answer(reply, error));
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.url);
@@ -125,6 +137,7 @@ export async function createApp(options: AppOptions): Promise<WebApp> {
     // Never for subdomains, and for a week only: it forbids to pass over a warning.
     if (hsts()) reply.header('strict-transport-security', 'max-age=604800');
     if (request.is404) return;
+    request.peer = peer(request);
     request.caller = await guard.admit(request, request.routeOptions.config.access ?? 'administer');
   });
   app.addHook('preParsing', async (request, reply, payload) => {

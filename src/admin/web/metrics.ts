@@ -1,7 +1,6 @@
 // /metrics in the text form of Prometheus (0.0.4): what `status` tells, and the web service itself. Our own text: two dozen
 // numbers that control has already need no registry of a library.
 
-import { addressOf } from '../auth/guard.ts';
 import { isLoopback } from '../commands/setup.ts';
 import type { GatewayStatus } from '../host.ts';
 import type { Guard, Routes } from './app.ts';
@@ -24,7 +23,7 @@ interface Sample {
 export function metricsRoutes(guard: Guard, gauges: () => WebGauges): Routes {
   return (app, { host }) => {
     app.get('/metrics', { config: { access: 'public' } }, async (request, reply) => {
-      if (!isLoopback(addressOf(request)) || request.headers.authorization !== undefined) {
+      if (!isLoopback(request.peer.address) || request.headers.authorization !== undefined) {
         await guard.admit(request, 'read');
       }
       const text = metricsText(await host.status(), gauges(), host.version(), Date.now());

@@ -61,6 +61,7 @@ export function problemOf(error: unknown): Problem | null {
       ...(first === undefined ? {} : { pointer: first.pointer, errors }),
     };
   }
+  if (isDiskFull(error)) return problem(statuses['disk-full'], 'disk-full', 'the disk of the gateway is full');
   // Fastify's own: a body that cannot be read, a method that is not there.
   const status = statusOf(error);
   if (status === null) return null;
@@ -73,6 +74,11 @@ export function internalProblem(): Problem {
 
 function problem(status: number, code: Problem['code'], detail: string): Problem {
   return { type: `urn:postern:problem:${code}`, title: STATUS_CODES[status] ?? 'Error', status, code, detail };
+}
+
+/** SQLITE_FULL: users, sessions and tokens are written on the main thread. */
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === 13;
 }
 
 function statusOf(error: unknown): number | null {

@@ -45,7 +45,6 @@ export class HttpServers {
     this.#legacy = createHttpsServer({ handshakeTimeout, ...http1 });
     this.all = [this.#modern, this.#plain, this.#legacy];
     for (const server of this.all) {
-      server.on('checkContinue', (request, response) => server.emit('request', request, response));
       // Arms the deadlines of HTTP/1, which Node does when a server begins to listen.
       server.emit('listening');
     }

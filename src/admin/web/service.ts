@@ -2,11 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import type { Snapshot } from '../../config/snapshot.ts';
+import { plainAddress } from '../../smtp/access.ts';
 import { compileServerTls } from '../../tls/contexts.ts';
 import { isPubliclyValid } from '../../tls/public-certificate.ts';
 import { apiRoutes } from '../api/register.ts';
 import type { Client } from '../api/route.ts';
-import { addressOf, sessionSecret, WebGuard } from '../auth/guard.ts';
+import { sessionSecret, WebGuard } from '../auth/guard.ts';
 import type { Actor, AdminHost } from '../host.ts';
 import { webCertificate } from '../lock-out.ts';
 import { createApp, type Routes } from './app.ts';
@@ -59,9 +60,13 @@ export class WebService {
       host,
       streams: service.#streams,
       guard,
+      peer: (request) => ({
+        address: plainAddress(request.raw.socket.remoteAddress ?? ''),
+        flight: service.#connections.flight(request.raw.socket),
+      }),
       hsts: () => service.#inForce?.hsts ?? false,
-      actor: (request) => service.#actor(request),
-      client: (request) => service.#client(request),
+      actor: actorOf,
+      client: clientOf,
       assets: Assets.load(options.assets),
       routes,
       servers: service.#servers.all,
@@ -108,24 +113,6 @@ export class WebService {
     return this.#stopped;
   }
 
-  #actor(request: FastifyRequest): Actor {
-    const { caller } = request;
-    const flight = this.#connections.flight(request.raw.socket);
-    // A public route changes nothing in anybody's name.
-    if (caller === null) return { user: '', role: 'auditor', face: 'API', address: addressOf(request), flight };
-    const { user, role, kind, address } = caller;
-    return { user, role, face: kind === 'session' ? 'UI' : 'API', address, flight };
-  }
-
-  #client(request: FastifyRequest): Client {
-    return {
-      address: addressOf(request),
-      flight: this.#connections.flight(request.raw.socket),
-      cookie: sessionSecret(request),
-      credential: request.caller,
-    };
-  }
-
   async #end(grace: number): Promise<void> {
     const end = Date.now() + grace;
     this.abandon();
@@ -137,4 +124,15 @@ export class WebService {
     }
     this.#connections.destroy();
   }
+}
+
+function actorOf({ caller, peer }: FastifyRequest): Actor {
+  // A public route changes nothing in anybody's name.
+  if (caller === null) return { user: '', role: 'auditor', face: 'API', ...peer };
+  const { user, role, kind } = caller;
+  return { user, role, face: kind === 'session' ? 'UI' : 'API', ...peer };
+}
+
+function clientOf(request: FastifyRequest): Client {
+  return { ...request.peer, cookie: sessionSecret(request), credential: request.caller };
 }
