@@ -3,10 +3,7 @@ import { PosternError } from '../errors.ts';
 import { same } from './elements.ts';
 import { quote } from './issue.ts';
 import type { GatewayConfig } from './schema.ts';
-
-export const tableNames = ['listeners', 'accept', 'relay', 'senderGroups', 'routes', 'destinations'] as const;
-export type TableName = (typeof tableNames)[number];
-export type TableValue<N extends TableName = TableName> = GatewayConfig[N][number];
+import type { TableName, TableValue } from './table-names.ts';
 
 export interface TableRow<N extends TableName = TableName> {
   /** Tells it apart in its table: the name, the domain, the range. */

@@ -3,15 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { defaultConfig } from '../../src/config/defaults.ts';
 import type { GatewayConfig } from '../../src/config/schema.ts';
-import {
-  type TableName,
-  type TablePage,
-  tablePage,
-  withoutRows,
-  withRow,
-  withRowAt,
-  withRows,
-} from '../../src/config/tables.ts';
+import type { TableName } from '../../src/config/table-names.ts';
+import { type TablePage, tablePage, withoutRows, withRow, withRowAt, withRows } from '../../src/config/tables.ts';
 
 const base: GatewayConfig = {
   ...defaultConfig(),

@@ -25,7 +25,7 @@ async function call(host: TestHost, method: string, end: string, given: object):
 const add = (host: TestHost, table: string, ...values: unknown[]) =>
   call(host, 'POST', '{table}', { params: { table }, body: { values } });
 const put = (host: TestHost, table: string, id: string, body: object) =>
-  call(host, 'PUT', '{id}', { params: { table, id }, body });
+  call(host, 'PUT', 'rows', { params: { table }, body: { id, ...body } });
 const remove = (host: TestHost, table: string, ...ids: string[]) =>
   call(host, 'POST', 'remove', { params: { table }, body: { ids } });
 const rows = async (host: TestHost, table: string, query: object = {}) => {

@@ -35,3 +35,13 @@ export function fieldProblem(error: unknown, pointer: string): string | undefine
   if (problem.pointer !== pointer) return undefined;
   return [problem.detail, problem.remedy].filter(Boolean).join(' ');
 }
+
+/** What the gateway says about a value and everything in it (`/to` and `/to/1`), for a field that holds all of it. */
+export function problemsBelow(error: unknown, pointer: string): string | undefined {
+  if (!(error instanceof ApiError)) return undefined;
+  const entries = (error.problem?.errors ?? []).filter(
+    (one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`),
+  );
+  if (entries.length === 0) return undefined;
+  return entries.map(({ detail, remedy }) => [detail, remedy].filter(Boolean).join('; ')).join('\n');
+}

@@ -66,6 +66,48 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/monitor/failures.tsx'), 'Failures'),
   },
   {
+    path: '/policies/recipients',
+    title: 'accept.title',
+    section: 'policies',
+    page: page(() => import('../pages/network/access-tables.tsx'), 'RecipientTable'),
+  },
+  {
+    path: '/policies/relay',
+    title: 'relay.title',
+    section: 'policies',
+    page: page(() => import('../pages/network/access-tables.tsx'), 'RelayTable'),
+  },
+  {
+    path: '/policies/groups',
+    title: 'groups.title',
+    section: 'policies',
+    page: page(() => import('../pages/network/sender-groups.tsx'), 'SenderGroups'),
+  },
+  {
+    path: '/policies/destinations',
+    title: 'destinations.title',
+    section: 'policies',
+    page: page(() => import('../pages/network/destinations.tsx'), 'Destinations'),
+  },
+  {
+    path: '/network/listeners',
+    title: 'listeners.title',
+    section: 'network',
+    page: page(() => import('../pages/network/listeners.tsx'), 'Listeners'),
+  },
+  {
+    path: '/network/routes',
+    title: 'routes.title',
+    section: 'network',
+    page: page(() => import('../pages/network/smtp-routes.tsx'), 'SmtpRoutes'),
+  },
+  {
+    path: '/network/certificates',
+    title: 'certificates.title',
+    section: 'network',
+    page: page(() => import('../pages/network/certificates.tsx'), 'Certificates'),
+  },
+  {
     path: '/system/ssl',
     title: 'ssl.title',
     section: 'system',

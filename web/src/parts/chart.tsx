@@ -27,6 +27,9 @@ const height = 190;
 /** Points of the table: the newest. */
 const tableRows = 15;
 
+/** Steps of the axis: what is counted is whole. */
+const wholeSteps = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
 const dash: Readonly<Record<Line['colour'], readonly number[]>> = {
   1: [],
   2: [6, 3],
@@ -138,7 +141,12 @@ function Drawing({ times, lines, format, language, onPoint }: DrawingProps) {
         scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
         axes: [
           { ...axis, space: 70, values: (_, splits) => splits.map((split) => clock.format(split * 1000)) },
-          { ...axis, size: 62, values: (_, splits) => splits.map((split) => told.current.format(split)) },
+          {
+            ...axis,
+            size: 62,
+            incrs: wholeSteps,
+            values: (_, splits) => splits.map((split) => told.current.format(split)),
+          },
         ],
         series: [
           {},

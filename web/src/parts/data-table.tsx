@@ -188,7 +188,8 @@ function Cells<Row>({
       )}
       {columns.map((column) => (
         <td key={column.key} role="cell" data-title={column.title} data-align={column.align} data-tight={column.tight}>
-          {column.render(row)}
+          {/* One element: drawn as a card, the cell is a grid of its title and this. */}
+          <div>{column.render(row)}</div>
         </td>
       ))}
     </tr>

@@ -1,14 +1,7 @@
 // /configuration/candidate/tables: the lists of the configuration, row by row. A list may have 100,000 rows.
 import type { GatewayConfig } from '../../../config/schema.ts';
-import {
-  indexOf,
-  type TableName,
-  tablePage,
-  withoutRows,
-  withRow,
-  withRowAt,
-  withRows,
-} from '../../../config/tables.ts';
+import type { TableName } from '../../../config/table-names.ts';
+import { indexOf, tablePage, withoutRows, withRow, withRowAt, withRows } from '../../../config/tables.ts';
 import { PosternError } from '../../../errors.ts';
 import type { AdminHost } from '../../host.ts';
 import { numberCursor } from '../page.ts';
@@ -16,7 +9,6 @@ import { route } from '../route.ts';
 import {
   newRowsSchema,
   removedRowsSchema,
-  rowParamsSchema,
   rowSchema,
   tableChangedSchema,
   tableParamsSchema,
@@ -111,11 +103,11 @@ export const tableRoutes = [
   route({
     ...change,
     method: 'PUT',
-    path: `${path}/rows/{id}`,
+    path: `${path}/rows`,
     summary: 'Change a row of a list of your candidate, or its place',
-    params: rowParamsSchema,
+    params: tableParamsSchema,
     body: rowSchema,
-    handler: ({ host, caller, params: { table, id }, body: { value, place } }) => {
+    handler: ({ host, caller, params: { table }, body: { id, value, place } }) => {
       const put = (config: GatewayConfig, given: Given) => {
         const moved = place === undefined ? config : withRowAt(config, table, id, place);
         given.first = indexOf(moved, table, id);

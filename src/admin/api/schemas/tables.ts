@@ -1,17 +1,17 @@
 // The lists of the configuration as tables: pages of rows, rows added, changed, moved, removed in your candidate.
 import Type, { type Static } from 'typebox';
-import type { TableName, TableValue } from '../../../config/tables.ts';
+import { type TableName, type TableValue, tableNames } from '../../../config/table-names.ts';
 import { count, list, object, page, pageQuery, text, words } from './form.ts';
 
-const names = ['listeners', 'accept', 'relay', 'senderGroups', 'routes', 'destinations'] as const satisfies TableName[];
-const table = words(names, 'A list of the configuration.');
+export type { TableName, TableValue };
+
+const table = words(tableNames, 'A list of the configuration.');
 const id = text('What tells the row apart: name, domain or range.', { minLength: 1, maxLength: 1024 });
 const value = Type.Unsafe<TableValue>(
   Type.Unknown({ description: 'A row: an element of the list of this name in `Configuration`.' }),
 );
 
 export const tableParamsSchema = object({ table }, 'A table.');
-export const rowParamsSchema = object({ table, id }, 'A row of a table.');
 
 export const tableQuerySchema = object(
   {
@@ -44,12 +44,13 @@ export type NewRows = Static<typeof newRowsSchema>;
 
 export const rowSchema = object(
   {
+    id,
     value: Type.Optional(value),
     place: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 100_000, description: 'Where it shall stand, counted from 0.' }),
     ),
   },
-  'Another value, another place, or both.',
+  'Another value for a row, another place, or both.',
 );
 export type RowChange = Static<typeof rowSchema>;
 

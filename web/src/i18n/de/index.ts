@@ -3,9 +3,10 @@ import { access } from './access.ts';
 import { changes } from './changes.ts';
 import { frame } from './frame.ts';
 import { monitor } from './monitor.ts';
+import { network } from './network.ts';
 import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
 import { users } from './users.ts';
 
-export const de = { ...frame, ...monitor, ...changes, ...session, ...ssl, ...access, ...system, ...users };
+export const de = { ...frame, ...monitor, ...network, ...changes, ...session, ...ssl, ...access, ...system, ...users };

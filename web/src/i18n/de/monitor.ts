@@ -32,7 +32,7 @@ export const monitor: Readonly<Record<keyof typeof english, string>> = {
   'overview.state.online': 'Online',
   'overview.state.impaired': 'Beeinträchtigt',
   'overview.revision': 'Konfiguration {revision}',
-  'overview.inQueue': 'Nachrichten in der Warteschlange',
+  'overview.inQueue': 'In der Warteschlange',
   'overview.queueEmpty': 'Nichts wartet',
   'overview.oldest': 'Die älteste kam {age}',
   'overview.connections': 'Offene Verbindungen',
@@ -73,7 +73,9 @@ export const monitor: Readonly<Record<keyof typeof english, string>> = {
   'span.quarter': 'Letzte 90 Tage',
 
   'message.mid': 'Nachrichten-ID (MID)',
+  'message.midShort': 'MID',
   'message.midHelp': 'Eine Zahl, wie im Mailprotokoll.',
+  'message.envelopeColumn': 'Absender und Empfänger',
   'message.sender': 'Absender',
   'message.recipient': 'Empfänger',
   'message.recipients': 'Empfänger',

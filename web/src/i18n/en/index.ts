@@ -3,10 +3,21 @@ import { access } from './access.ts';
 import { changes } from './changes.ts';
 import { frame } from './frame.ts';
 import { monitor } from './monitor.ts';
+import { network } from './network.ts';
 import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
 import { users } from './users.ts';
 
-export const en = { ...frame, ...monitor, ...changes, ...session, ...ssl, ...access, ...system, ...users } as const;
+export const en = {
+  ...frame,
+  ...monitor,
+  ...network,
+  ...changes,
+  ...session,
+  ...ssl,
+  ...access,
+  ...system,
+  ...users,
+} as const;
 export type English = typeof en;

@@ -31,7 +31,7 @@ export const monitor = {
   'overview.state.online': 'Online',
   'overview.state.impaired': 'Impaired',
   'overview.revision': 'Configuration {revision}',
-  'overview.inQueue': 'Messages in the queue',
+  'overview.inQueue': 'In the queue',
   'overview.queueEmpty': 'Nothing waits',
   'overview.oldest': 'The oldest came {age}',
   'overview.connections': 'Open connections',
@@ -72,7 +72,9 @@ export const monitor = {
   'span.quarter': 'Last 90 days',
 
   'message.mid': 'Message ID (MID)',
+  'message.midShort': 'MID',
   'message.midHelp': 'A number, as in the mail log.',
+  'message.envelopeColumn': 'Sender and recipients',
   'message.sender': 'Sender',
   'message.recipient': 'Recipient',
   'message.recipients': 'Recipients',

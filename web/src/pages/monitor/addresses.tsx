@@ -38,3 +38,23 @@ export function Addresses({
     </>
   );
 }
+
+/** Who sent it, and below that to whom. */
+export function Envelope({
+  sender,
+  recipients,
+  count,
+}: {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly count: number;
+}) {
+  return (
+    <>
+      <Sender address={sender} />
+      <Text component="div" size="sm" c="dimmed" pl="sm">
+        <Addresses addresses={recipients} count={count} />
+      </Text>
+    </>
+  );
+}

@@ -53,6 +53,7 @@ export function Failures() {
     {
       key: 'direction',
       title: t('failures.direction'),
+      tight: true,
       render: (row) => (
         <Badge variant="light" color="gray" size="sm">
           {t(`failures.direction.${row.direction}`)}
@@ -64,7 +65,7 @@ export function Failures() {
       title: t('failures.peer'),
       render: ({ peer, name }) => (
         <>
-          {name !== null && <div>{name}</div>}
+          {name !== null && <div className={classes['domain']}>{name}</div>}
           <Text span inherit {...(name === null ? {} : { c: 'dimmed' })}>
             {peer}
           </Text>

@@ -11,7 +11,7 @@ import { Card } from '../../parts/page.tsx';
 import { SearchForm } from '../../parts/search-form.tsx';
 import { useSearch } from '../../parts/search-parameters.ts';
 import { Empty } from '../../parts/states.tsx';
-import { Addresses, Sender } from './addresses.tsx';
+import { Envelope } from './addresses.tsx';
 import { QueueActions } from './queue-actions.tsx';
 import { filterOf, queueFields, rowKey } from './queue-filter.ts';
 
@@ -38,20 +38,22 @@ export function QueueMessages() {
   const columns: readonly Column<QueueRow>[] = [
     {
       key: 'mid',
-      title: t('message.mid'),
+      title: t('message.midShort'),
       tight: true,
       render: ({ mid }) => <Link href={`/monitor/tracking/${mid}`}>{mid}</Link>,
     },
-    { key: 'sender', title: t('message.sender'), render: ({ sender }) => <Sender address={sender} /> },
     {
-      key: 'recipients',
-      title: t('message.recipients'),
-      render: ({ recipients, recipientCount }) => <Addresses addresses={recipients} count={recipientCount} />,
+      key: 'envelope',
+      title: t('message.envelopeColumn'),
+      render: ({ sender, recipients, recipientCount }) => (
+        <Envelope sender={sender} recipients={recipients} count={recipientCount} />
+      ),
     },
     { key: 'destination', title: t('queue.destination'), render: ({ destination }) => destination },
     {
       key: 'next',
       title: t('queue.next'),
+      tight: true,
       render: ({ state, next }) => (
         <>
           <Badge variant="light" color={badges[state]} size="sm">

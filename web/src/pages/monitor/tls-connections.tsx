@@ -57,7 +57,11 @@ export function TlsConnections() {
   });
   const titleOf = (title: TextKey | null, words: string) => (title === null ? words : t(title as 'connections.total'));
   const columns: readonly Column<TlsConnectionsRow>[] = [
-    { key: 'domain', title: t('connections.domain'), render: (row) => domainName(row.domain, t) },
+    {
+      key: 'domain',
+      title: t('connections.domain'),
+      render: (row) => <div className={classes['domain']}>{domainName(row.domain, t)}</div>,
+    },
     ...counts.map(
       ([name, title, words]): Column<TlsConnectionsRow> => ({
         key: name,

@@ -9,7 +9,7 @@ import { Card, Page } from '../../parts/page.tsx';
 import { SearchForm } from '../../parts/search-form.tsx';
 import { useSearch } from '../../parts/search-parameters.ts';
 import { Empty } from '../../parts/states.tsx';
-import { Addresses, Sender } from './addresses.tsx';
+import { Envelope } from './addresses.tsx';
 import { MessageState, messageStates } from './message-state.tsx';
 
 const fields = ['sender', 'recipient', 'subject', 'messageId', 'mid', 'state', 'from', 'to'] as const;
@@ -27,15 +27,16 @@ export function Tracking() {
     { key: 'time', title: t('message.time'), tight: true, render: ({ time }) => format.time(time) },
     {
       key: 'mid',
-      title: t('message.mid'),
+      title: t('message.midShort'),
       tight: true,
       render: ({ mid }) => <Link href={`/monitor/tracking/${mid}`}>{mid}</Link>,
     },
-    { key: 'sender', title: t('message.sender'), render: ({ sender }) => <Sender address={sender} /> },
     {
-      key: 'recipients',
-      title: t('message.recipients'),
-      render: ({ recipients, recipientCount }) => <Addresses addresses={recipients} count={recipientCount} />,
+      key: 'envelope',
+      title: t('message.envelopeColumn'),
+      render: ({ sender, recipients, recipientCount }) => (
+        <Envelope sender={sender} recipients={recipients} count={recipientCount} />
+      ),
     },
     {
       key: 'subject',
@@ -62,7 +63,7 @@ export function Tracking() {
           </Badge>
         ),
     },
-    { key: 'state', title: t('message.state'), render: ({ state }) => <MessageState state={state} /> },
+    { key: 'state', title: t('message.state'), tight: true, render: ({ state }) => <MessageState state={state} /> },
   ];
   return (
     <Page title={t('tracking.title')} description={t('tracking.description')}>
