@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'bad-certificate'
   | 'bad-ciphers'
   | 'conflict'
+  | 'not-committed'
   | 'in-use'
   | 'not-found'
   | 'not-running'

@@ -1,4 +1,4 @@
-// The program's entry: commands → functions. Exit status 0, 1 (failed) or 2 (wrong use).
+// The program's entry: commands → functions. Exit status 0, 1 (failed) or 2 (wrong use); preview has a 3 of its own.
 import { parseArgs } from 'node:util';
 import { messageOf, PosternError } from './errors.ts';
 import { versionLine } from './version.ts';
@@ -80,6 +80,30 @@ ${dataHelp}`,
       const { values, positionals } = parseArgs({ args: [...args], options: dataOption, allowPositionals: true });
       const { runConfig } = await import('./gateway/config-command.ts');
       return runConfig(dataDirectory(values), positionals);
+    },
+  },
+  preview: {
+    summary: 'who would break under a configuration, judged by those who were seen lately',
+    usage: 'preview --config FILE [--days N] [--json] [--data DIR]',
+    help: `  --config F   YAML of the configuration that might be committed
+  --days N     how far back, 1 to 3650 (default: 30)
+  --json       the whole report as JSON
+${dataHelp}
+
+Exit status 3 where somebody breaks, so that a pipeline can stop. Nothing is changed.`,
+    run: async (args) => {
+      const { values } = parseArgs({
+        args: [...args],
+        options: { ...dataOption, config: { type: 'string' }, days: { type: 'string' }, json: { type: 'boolean' } },
+      });
+      if (values.config === undefined) throw new PosternError('bad-usage', '--config FILE is missing');
+      const { runPreview } = await import('./gateway/preview-command.ts');
+      return runPreview({
+        dataDirectory: dataDirectory(values),
+        configFile: values.config,
+        days: values.days === undefined ? 30 : wholeNumber('--days', values.days, 1, 3650),
+        json: values.json ?? false,
+      });
     },
   },
   demo: {

@@ -1,8 +1,10 @@
 // How the administrator's commands see the rest of the program. Control implements it; shell, REST API and UI share it.
+import type { GatewayConfig } from '../config/schema.ts';
 import type { ConfigStore } from '../config/store.ts';
 import type { Validation } from '../dns/validation.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
+import type { PreviewReport } from '../preview/report.ts';
 import type { QueueFilter, QueueRow, SpoolQueries } from '../spool/protocol.ts';
 import type { People } from './auth/people.ts';
 
@@ -31,6 +33,13 @@ export interface Actor {
   readonly address: string;
   /** The first TLS flight of his present connection, ClientHello included; null where there is none. */
   readonly flight: Uint8Array | null;
+}
+
+export interface PreviewChoice {
+  readonly days: number;
+  /** Figures while more hellos are replayed. */
+  readonly onProgress?: (report: PreviewReport) => void;
+  readonly signal?: AbortSignal;
 }
 
 export interface CommitChoice {
@@ -130,6 +139,11 @@ export interface AdminHost {
   readonly history: AdminHistory;
   /** Users of the web UI and the API. */
   readonly people: People;
+  /**
+   * What a configuration would do to everybody who was seen in the last days, by replay of their hellos. Throws what is wrong
+   * with the configuration. Changes nothing.
+   */
+  preview(config: GatewayConfig, choice: PreviewChoice): Promise<PreviewReport>;
   /** Bounded by a deadline of its own; what a silent thread did not tell is 0. */
   status(): Promise<GatewayStatus>;
   /**

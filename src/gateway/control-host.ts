@@ -11,17 +11,22 @@ import type {
   CommitChoice,
   CommitResult,
   GatewayStatus,
+  PreviewChoice,
   ThreadStatus,
 } from '../admin/host.ts';
 import { checkWebChange, helloLife } from '../admin/lock-out.ts';
+import type { GatewayConfig } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';
 import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
+import type { PreviewReport } from '../preview/report.ts';
+import { previewSettings } from '../preview/settings.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
 import type { MailWorkerStatus } from './mail-worker.ts';
+import type { PreviewThread } from './preview.ts';
 import type { ThreadHandle } from './thread-handle.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
@@ -33,6 +38,7 @@ export interface ControlHostOptions {
   readonly store: ConfigStore;
   readonly pool: ThreadPool;
   readonly log: EventSink;
+  readonly preview: PreviewThread;
   /** Control's own part in a commit, beside the threads'; null before it is there. */
   readonly web: () => CommitPart | null;
 }
@@ -52,16 +58,18 @@ export class ControlHost implements AdminHost {
   readonly history: AdminHistory;
   readonly people: People;
   readonly #pool: ThreadPool;
+  readonly #preview: PreviewThread;
   readonly dataDirectory: string;
   readonly #started = Date.now();
   readonly #apply: ConfigApply;
 
-  constructor({ dataDirectory, store, pool, log, web }: ControlHostOptions) {
+  constructor({ dataDirectory, store, pool, log, preview, web }: ControlHostOptions) {
     this.config = store;
     this.log = log;
     this.logDirectory = join(dataDirectory, 'logs');
     this.people = People.open(dataDirectory, { log, life: () => store.current().timeouts });
     this.#pool = pool;
+    this.#preview = preview;
     this.dataDirectory = dataDirectory;
     this.queue = remoteQueue(pool);
     this.history = remoteHistory(pool);
@@ -108,6 +116,12 @@ export class ControlHost implements AdminHost {
     if (committed.problem !== null) this.log.record(systemWarning, committed.problem);
     if (committed.problem !== null) warnings.push(committed.problem);
     return { time: new Date(committed.time), revision: committed.number, warnings };
+  }
+
+  async preview(config: GatewayConfig, { days, ...call }: PreviewChoice): Promise<PreviewReport> {
+    const running = previewSettings(this.config.current());
+    const candidate = previewSettings(await this.config.compile(config));
+    return await this.#preview.run({ running, candidate, days }, call);
   }
 
   /** Takes over certificate, recipient and authority files that have changed. Throws where the new ones are wrong. */

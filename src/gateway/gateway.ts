@@ -14,6 +14,7 @@ import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
 import { ControlHost } from './control-host.ts';
 import { lockDirectory } from './lock.ts';
+import { PreviewThread } from './preview.ts';
 import { ThreadPool } from './thread-pool.ts';
 
 export interface GatewayOptions {
@@ -122,11 +123,14 @@ export class Gateway {
   }
 
   async #open(dataDirectory: string, undo: (() => Promise<void> | void)[]): Promise<Gateway> {
+    const preview = new PreviewThread(dataDirectory);
+    undo.push(() => preview.stop());
     const host = new ControlHost({
       dataDirectory,
       store: this.#store,
       pool: this.#pool,
       log: this.#log,
+      preview,
       web: () => this.#web,
     });
     this.#people = host.people;

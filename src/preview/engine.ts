@@ -1,4 +1,5 @@
 // A candidate against the running settings: what becomes of everybody who was seen in the last days. Runs in a thread of its own.
+import { setImmediate } from 'node:timers/promises';
 import { type HelloUse, ObservationReader, type Outcome, type Use } from '../ledger/observations/reader.ts';
 import type { ObservedService } from '../ledger/observations/tables.ts';
 import { explainInbound } from '../tls/explain.ts';
@@ -26,17 +27,19 @@ export interface PreviewOptions {
   /** Figures so far; called when some exist and then every `reportEvery` ms. */
   readonly onProgress?: (report: PreviewReport) => void;
   readonly signal?: AbortSignal;
-  /** What was in force in a revision: `TLS 1.2, 1.3`. */
-  readonly describeRevision?: (revision: number) => string;
+  /** What was in force in revisions: `TLS 1.2, 1.3 (revision 12)`; what cannot be told is left out. */
+  readonly describeRevisions?: (revisions: readonly number[]) => Promise<ReadonlyMap<number, string>>;
   readonly now?: number;
 }
 
 const dayLength = 86_400_000;
 const firstReport = 150;
 const reportEvery = 300;
+const breathEvery = 20;
 /** Groups that are described, each with its named peers; the rest is in the totals. */
 const mostGroups = 40;
 const mostRemedies = 6;
+const mostRevisions = 50;
 
 /** Everything observed, as read at one moment. */
 interface Observed {
@@ -71,11 +74,12 @@ export class PreviewEngine {
     await this.#examine(runs, request, options);
     options.signal?.throwIfAborted();
     const observed = this.#observe(reader, since);
+    const revisions = await options.describeRevisions?.(revisionsIn(observed));
     const past: PastInput = {
       reader,
       ...observed,
       offers: (hello) => offersOf(this.#hello(hello)),
-      settings: (revision) => options.describeRevision?.(revision) ?? `the settings of revision ${revision}`,
+      settings: (revision) => revisions?.get(revision) ?? `the settings of revision ${revision}`,
       days,
       now,
     };
@@ -112,6 +116,7 @@ export class PreviewEngine {
   async #examine(runs: readonly TargetRun[], request: PreviewRequest, options: PreviewOptions): Promise<void> {
     const started = performance.now();
     let next = started + firstReport;
+    let breath = started + breathEvery;
     const jobs = runs
       .filter((run) => run.changed)
       .flatMap((run) => run.hellos.map((use) => ({ run, use })))
@@ -122,6 +127,11 @@ export class PreviewEngine {
         from: await this.#answer(run.target.from, use.hello),
         to: await this.#answer(run.target.to, use.hello),
       });
+      // A replay has nothing to wait for, so that without this the thread would hear of no abort (measured).
+      if (performance.now() > breath) {
+        await setImmediate();
+        breath = performance.now() + breathEvery;
+      }
       if (options.onProgress === undefined || performance.now() < next) continue;
       next = performance.now() + reportEvery;
       options.onProgress(
@@ -379,6 +389,12 @@ function report(
     targets,
     outgoing: outgoing ?? empty,
   };
+}
+
+/** Under which a peer refused us; the newest. */
+function revisionsIn({ outcomes }: Observed): readonly number[] {
+  const refused = [...outcomes.values()].filter(({ kind, alert }) => kind === 'failed' && alert !== null);
+  return [...new Set(refused.map(({ revision }) => revision))].sort((a, b) => b - a).slice(0, mostRevisions);
 }
 
 function dayStart(time: number): number {

@@ -10,13 +10,18 @@ import type {
   AdminQueue,
   CommitChoice,
   GatewayStatus,
+  PreviewChoice,
   QueueFilter,
   QueueRow,
 } from '../../src/admin/host.ts';
+import type { GatewayConfig } from '../../src/config/schema.ts';
 import type { CertificateSettings } from '../../src/config/snapshot.ts';
 import { type ConfigApply, ConfigStore } from '../../src/config/store.ts';
 import { parseDuration } from '../../src/config/units.ts';
 import { commitChanges, type EventDefinition, type EventSink, type Value } from '../../src/ledger/events.ts';
+import { PreviewEngine } from '../../src/preview/engine.ts';
+import type { PreviewReport } from '../../src/preview/report.ts';
+import { previewSettings } from '../../src/preview/settings.ts';
 
 /** What the reference has after an upgrade: TLS 1.1 and 1.2 everywhere. */
 const initial = `hostname: gw.example.com
@@ -42,6 +47,8 @@ export class TestHost implements AdminHost {
   readonly logDirectory: string;
   readonly log: EventSink;
   readonly events: string[] = [];
+  /** TLS cannot be compiled then. */
+  readonly #withoutCertificate: boolean;
   readonly queue: AdminQueue;
   readonly people: People;
   /** What takes part in a commit. */
@@ -62,6 +69,7 @@ export class TestHost implements AdminHost {
     };
     this.queue = memoryQueue(this);
     this.people = People.open(dataDirectory, { log: this.log, life: () => timeouts(store) });
+    this.#withoutCertificate = options.demo === undefined;
     this.statusNow = exampleStatus();
   }
 
@@ -79,6 +87,21 @@ export class TestHost implements AdminHost {
       ...(options.now === undefined ? {} : { now: options.now }),
     });
     return new TestHost(directory, store, options);
+  }
+
+  /** As the gateway does, without a thread of its own: what `ledger.db` in the data directory holds. */
+  async preview(config: GatewayConfig, { days, ...options }: PreviewChoice): Promise<PreviewReport> {
+    if (this.#withoutCertificate) return nothingSeen(days);
+    const engine = new PreviewEngine(join(this.dataDirectory, 'ledger.db'));
+    try {
+      const running = previewSettings(await this.config.snapshot());
+      return await engine.run(
+        { running, candidate: previewSettings(await this.config.compile(config)), days },
+        options,
+      );
+    } finally {
+      engine.close();
+    }
   }
 
   hostname(): string {
@@ -112,6 +135,12 @@ function timeouts(store: ConfigStore): SessionLife {
 }
 
 async function nothing(): Promise<void> {}
+
+function nothingSeen(days: number): PreviewReport {
+  const weight = { peers: 0, connections: 0, messages: 0 };
+  const totals = { works: weight, breaks: weight, unknown: weight };
+  return { complete: true, days, breaks: 0, targets: [], outgoing: { changed: false, totals, named: [] } };
+}
 
 function matches(row: QueueRow, filter: QueueFilter): boolean {
   return (

@@ -90,7 +90,11 @@ const withInbound = (versions: readonly TlsVersion[], ciphers = running.tls.inbo
 const preview = (candidate: PreviewSettings, from = running): Promise<PreviewReport> =>
   engine.run(
     { running: from, candidate, days: 30 },
-    { now, describeRevision: (number) => `TLS 1.2, 1.3 (revision ${number})` },
+    {
+      now,
+      describeRevisions: async (numbers) =>
+        new Map(numbers.map((number) => [number, `TLS 1.2, 1.3 (revision ${number})`])),
+    },
   );
 const inbound = ({ targets }: PreviewReport): TargetPreview => {
   const found = targets.find(({ service }) => service === 'inbound');

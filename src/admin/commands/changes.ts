@@ -2,6 +2,7 @@
 import { PosternError } from '../../errors.ts';
 import type { AdminHost, CommitResult } from '../host.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
+import { printSummary } from './preview.ts';
 import { accepted, askChoice, askValue, askYesNo, errorText, refused, short } from './question.ts';
 import { formatTime } from './time.ts';
 
@@ -59,20 +60,30 @@ export const commit: Command = {
   name: 'commit',
   group: 'Changes',
   summary: 'put the pending changes into force',
-  usage: 'commit ["COMMENT" [Y|N]]',
+  usage: 'commit ["COMMENT" [Y|N [Y|N]]]',
   help: `Asks for a comment and whether the configuration that is replaced stays in the list of "rollbackconfig". New connections
-use the new configuration at once; those that are open go on. If any part of the gateway cannot use it, nothing changes.`,
+use the new configuration at once; those that are open go on. Who would break is said first (see "preview"), and where somebody
+does, you are asked again. If any part of the gateway cannot use it, nothing changes.`,
   words: 'answers',
   run: async (context) => {
     const { host, dialogue, user } = context;
     if (host.config.pending(user).length === 0) {
-      dialogue.spareWords(2);
+      dialogue.spareWords(3);
       dialogue.print(`\n${nothing}`);
       return;
     }
     if (!(await settleConflicts(host, dialogue, user))) return;
     const comment = await askComment(dialogue);
     const keep = await askYesNo(dialogue, 'Do you want to save the current configuration for rollback?', true);
+    if (!(await printSummary(host, dialogue, user))) dialogue.spareWords(1);
+    else {
+      const go = await askYesNo(dialogue, 'Somebody would break. Do you want to commit all the same?', false);
+      if (!go) {
+        throw new PosternError('not-committed', 'nothing was committed', {
+          remedy: '"preview" tells more; "sslconfig" changes your settings, which stay pending.',
+        });
+      }
+    }
     await commitAskingTwice(context, comment, keep);
   },
 };

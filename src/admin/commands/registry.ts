@@ -1,6 +1,7 @@
 // All commands by name, and help about them.
 import { nearest } from '../../config/issue.ts';
 import { PosternError } from '../../errors.ts';
+import { adviseCommand } from './advice.ts';
 import { displayalerts } from './alerts.ts';
 import { certconfig } from './certconfig.ts';
 import { clearchanges, commit, commitdetail, rollbackconfig, showchanges } from './changes.ts';
@@ -9,6 +10,7 @@ import { loadconfig, showconfig } from './configuration.ts';
 import { deleteMessages, delivernow, hold, release } from './delivery.ts';
 import { listenerconfig } from './listenerconfig.ts';
 import { grep, tail } from './logs.ts';
+import { preview } from './preview.ts';
 import { short } from './question.ts';
 import { hoststatus, showrecipients } from './queue.ts';
 import { quit } from './session.ts';
@@ -52,6 +54,8 @@ export const commands: readonly Command[] = [
   commit,
   clearchanges,
   showchanges,
+  preview,
+  adviseCommand,
   commitdetail,
   rollbackconfig,
   status,

@@ -19,6 +19,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   'bad-certificate': 422,
   'bad-ciphers': 422,
   conflict: 409,
+  'not-committed': 409,
   'in-use': 409,
   'not-found': 404,
   'not-running': 503,

@@ -25,15 +25,15 @@ export type OutcomeKind = (typeof outcomeKinds)[number];
 //              added up in one pass without sorting. `last`: ms since the epoch.
 // hello_use    The same, added up by hello: the first figures of a preview come from here.
 export const observationTables = `
-  CREATE TABLE hello (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL, day INTEGER NOT NULL);
-  CREATE TABLE peer (id INTEGER PRIMARY KEY, service INTEGER NOT NULL, key TEXT NOT NULL, address TEXT NOT NULL,
+  CREATE TABLE IF NOT EXISTS hello (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL, day INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS peer (id INTEGER PRIMARY KEY, service INTEGER NOT NULL, key TEXT NOT NULL, address TEXT NOT NULL,
     name TEXT NOT NULL, helo TEXT NOT NULL, domain TEXT NOT NULL, UNIQUE (service, key));
-  CREATE TABLE outcome (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, version INTEGER NOT NULL, suite INTEGER NOT NULL,
+  CREATE TABLE IF NOT EXISTS outcome (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, version INTEGER NOT NULL, suite INTEGER NOT NULL,
     alert INTEGER, offered INTEGER NOT NULL, resumed INTEGER NOT NULL, revision INTEGER NOT NULL, detail TEXT NOT NULL,
     UNIQUE (kind, version, suite, alert, offered, resumed, revision, detail));
-  CREATE TABLE observation (peer INTEGER NOT NULL, listener TEXT NOT NULL, hello INTEGER NOT NULL, outcome INTEGER NOT NULL,
+  CREATE TABLE IF NOT EXISTS observation (peer INTEGER NOT NULL, listener TEXT NOT NULL, hello INTEGER NOT NULL, outcome INTEGER NOT NULL,
     day INTEGER NOT NULL, connections INTEGER NOT NULL, messages INTEGER NOT NULL, last INTEGER NOT NULL,
     PRIMARY KEY (peer, listener, hello, outcome, day)) WITHOUT ROWID;
-  CREATE TABLE hello_use (service INTEGER NOT NULL, listener TEXT NOT NULL, hello INTEGER NOT NULL, day INTEGER NOT NULL,
+  CREATE TABLE IF NOT EXISTS hello_use (service INTEGER NOT NULL, listener TEXT NOT NULL, hello INTEGER NOT NULL, day INTEGER NOT NULL,
     connections INTEGER NOT NULL, messages INTEGER NOT NULL, PRIMARY KEY (service, listener, hello, day)) WITHOUT ROWID;
 `;

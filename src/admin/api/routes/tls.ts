@@ -1,6 +1,7 @@
 // /tls: versions and ciphers of the services, as the page "SSL Configuration" needs them.
 import { defaultCiphers, type GatewayConfig } from '../../../config/schema.ts';
 import { PosternError } from '../../../errors.ts';
+import type { PreviewReport } from '../../../preview/report.ts';
 import { acceptedSuites, badWords, checkCiphers, cipherWarnings } from '../../../tls/ciphers.ts';
 import { type Suite as KnownSuite, tls13Suites } from '../../../tls/suites.ts';
 import {
@@ -11,9 +12,18 @@ import {
   type TlsVersion,
   tlsVersions,
 } from '../../../tls/versions.ts';
+import { advise } from '../../commands/advice.ts';
 import { services, type TlsService, withCheckedService, withOtherClients } from '../../commands/sslconfig.ts';
 import type { AdminHost } from '../../host.ts';
+import { mergePatch } from '../merge-patch.ts';
 import { route } from '../route.ts';
+import {
+  adviceSchema,
+  type Preview,
+  type PreviewRequest,
+  previewRequestSchema,
+  previewSchema,
+} from '../schemas/preview.ts';
 import {
   type Expand,
   type Expanded,
@@ -176,4 +186,63 @@ export const tlsRoutes = [
     response: expandedSchema,
     handler: ({ body }) => ({ body: expand(body) }),
   }),
+  route({
+    tag,
+    access: 'read',
+    method: 'POST',
+    path: '/tls/preview',
+    summary: 'Who would break, become weaker or better under your candidate',
+    description:
+      'Changes nothing. Replays the ClientHellos of everybody who was seen in the window under the committed settings and under the candidate.',
+    body: previewRequestSchema,
+    response: previewSchema,
+    handler: async ({ host, caller, body }) => ({ body: await previewCandidate(host, caller.user, body) }),
+  }),
+  route({
+    tag,
+    access: 'read',
+    method: 'GET',
+    path: '/tls/advice',
+    summary: 'Versions that nobody needs, and versions that somebody would use',
+    response: adviceSchema,
+    handler: async ({ host, caller }) => {
+      const items = await advise(host, caller.user, adviceDays);
+      return {
+        body: {
+          days: adviceDays,
+          items: items.map(({ versions, ...item }) => ({
+            ...item,
+            versions: [...versions],
+            patch: { tls: { [item.service]: { versions } } },
+          })),
+        },
+      };
+    },
+  }),
 ];
+
+const adviceDays = 90;
+
+/** What is known when `wait` is over; verdicts stay, so that the next question goes on from there. */
+async function previewCandidate(host: AdminHost, user: string, request: PreviewRequest): Promise<Preview> {
+  const { patch, days = 30, wait = 10_000 } = request;
+  const candidate = host.config.candidate(user).config;
+  const config = patch === undefined ? candidate : mergePatch(candidate, patch);
+  const signal = AbortSignal.timeout(wait);
+  let figures: PreviewReport | null = null;
+  try {
+    const onProgress = (report: PreviewReport) => {
+      figures = report;
+    };
+    // A patch may leave anything; the configuration layer says what is wrong with it.
+    return plain(await host.preview(config as GatewayConfig, { days, signal, onProgress }));
+  } catch (error) {
+    if (!signal.aborted || figures === null) throw error;
+    return plain(figures);
+  }
+}
+
+/** The same report, with the arrays that the schema's types have. */
+function plain(report: PreviewReport): Preview {
+  return structuredClone(report) as Preview;
+}

@@ -1,0 +1,57 @@
+// preview: who would break, become weaker or better if the pending changes were committed.
+import { messageOf, PosternError } from '../../errors.ts';
+import type { PreviewReport } from '../../preview/report.ts';
+import { previewLines, summaryLines } from '../../preview/words.ts';
+import type { AdminHost } from '../host.ts';
+import type { Command, Dialogue } from './command.ts';
+
+const mostDays = 3650;
+/** Before a commit nobody waits longer than this (ms). */
+const commitPatience = 20_000;
+
+export const preview: Command = {
+  name: 'preview',
+  group: 'Changes',
+  summary: 'who would break if the pending changes were committed',
+  usage: 'preview [DAYS]',
+  help: `Replays the TLS hellos of everybody who was seen in the last days (30 unless you say otherwise) under the pending
+configuration, and says who breaks, who becomes weaker or better, and what would keep them. Nothing is changed.`,
+  words: 'own',
+  run: async ({ host, dialogue, user, words }) => {
+    const days = daysOf(words[0]);
+    if (host.config.pending(user).length === 0) {
+      dialogue.print('\nNo changes are pending.');
+      return;
+    }
+    const report = await host.preview(host.config.candidate(user).config, { days, signal: dialogue.signal });
+    dialogue.print(`\n${previewLines(report).join('\n')}`);
+  },
+};
+
+function daysOf(word: string | undefined): number {
+  if (word === undefined) return 30;
+  const days = Number(word);
+  if (Number.isInteger(days) && days >= 1 && days <= mostDays) return days;
+  throw new PosternError('bad-usage', `"${word.slice(0, 20)}" is no number of days`, {
+    remedy: `Enter a whole number from 1 to ${mostDays}, or nothing for 30.`,
+  });
+}
+
+/**
+ * Prints what a commit would do to those who were seen. True: somebody breaks. Where no preview can be made the commit goes on:
+ * it is a help, not a lock.
+ */
+export async function printSummary(host: AdminHost, dialogue: Dialogue, user: string): Promise<boolean> {
+  let report: PreviewReport;
+  try {
+    const signal = AbortSignal.any([dialogue.signal, AbortSignal.timeout(commitPatience)]);
+    report = await host.preview(host.config.candidate(user).config, { days: 30, signal });
+  } catch (error) {
+    if (dialogue.signal.aborted) throw error;
+    dialogue.print(`\nNo preview could be made: ${messageOf(error)}`);
+    return false;
+  }
+  const lines = summaryLines(report);
+  if (lines.length > 0) dialogue.print(`\n${lines.join('\n')}\n`);
+  return report.breaks > 0;
+}
