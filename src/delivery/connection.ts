@@ -11,10 +11,12 @@ import { type Reply, replyText } from '../smtp/reply.ts';
 import { DotStuffing } from '../smtp/stuffing.ts';
 import type { ConnectFailure } from '../tls/connect.ts';
 import type { ClientTls } from '../tls/contexts.ts';
+import { offeredVersions } from '../tls/contexts.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
 import { describeCertificate } from '../tls/peer-certificate.ts';
 import { checkPeer, type PeerVerdict } from '../tls/peer-check.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
+import { versionBits } from '../tls/versions.ts';
 import { BodyFile } from './body.ts';
 import { BodySender, type BodySenderOwner } from './body-sender.ts';
 import type { DeliveryHost } from './host.ts';
@@ -225,8 +227,10 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     const { legacy, dcid, policy, tls } = this.settings;
     const timeout = host.snapshot().timeouts.handshake;
     const request = { legacy, timeout, ...(policy.sni === null ? {} : { servername: policy.sni }) };
+    const offered = versionBits(offeredVersions(tls, legacy));
     this.#link.startTls(tls, request, {
       secure: (info) => {
+        host.log.record(events.outgoingOffer, dcid, offered, info.resumed);
         host.log.record(events.outgoingTls, dcid, info.protocol, info.cipher);
         host.log.record(events.outgoingCertificate, dcid, describeCertificate(info.certificate()));
         this.#verdict = checkPeer(policy, info);
@@ -235,6 +239,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
         this.#arm();
       },
       failed: (failure) => {
+        host.log.record(events.outgoingOffer, dcid, offered, false);
         this.#handshakeFailure = failure;
         this.#client.lost('TLS handshake failed');
       },

@@ -78,6 +78,14 @@ export const incomingHelo = define<[icid: number, helo: string]>(
   ['icid', 'helo'],
   (icid, helo) => `ICID ${icid} EHLO ${helo}`,
 );
+/** First flight of TLS (`flightText`), before what came of it; `resumed`: an earlier session went on. */
+export const incomingHello = define<[icid: number, flight: string, resumed: boolean]>(
+  'none',
+  'Info',
+  'smtp.in.hello',
+  ['icid', 'flight', 'resumed'],
+  (icid, _flight, resumed) => `ICID ${icid} ClientHello${resumed ? ', resumed' : ''}`,
+);
 export const incomingTls = define<[icid: number, protocol: string, cipher: string]>(
   'mail',
   'Info',
@@ -208,6 +216,14 @@ export const outgoingConnection = define<
   ['dcid', 'interface', 'address', 'port', 'host', 'domain', 'tls'],
   (dcid, iface, address, port, _host, _domain, _tls) =>
     `New SMTP DCID ${dcid} interface ${iface} address ${address} port ${port}`,
+);
+/** `offered`: a bit a version, 1 for TLS 1.0 to 8 for 1.3. */
+export const outgoingOffer = define<[dcid: number, offered: number, resumed: boolean]>(
+  'none',
+  'Info',
+  'smtp.out.offer',
+  ['dcid', 'offered', 'resumed'],
+  (dcid, offered, resumed) => `DCID ${dcid} offered ${offered}${resumed ? ', resumed' : ''}`,
 );
 export const outgoingTls = define<[dcid: number, protocol: string, cipher: string]>(
   'mail',
@@ -414,6 +430,24 @@ export const guiTlsExplained = define<[client: string, explanation: string]>(
   'gui.tlsExplained',
   ['client', 'explanation'],
   (client, explanation) => `SSL explanation for client ${client}: ${explanation}`,
+);
+/** A handshake of the web service; `failure`: what `guiTlsError` says, null: it was completed. */
+export const guiHandshake = define<
+  [
+    address: string,
+    flight: string,
+    protocol: string | null,
+    cipher: string | null,
+    resumed: boolean,
+    failure: string | null,
+  ]
+>(
+  'none',
+  'Info',
+  'gui.handshake',
+  ['address', 'flight', 'protocol', 'cipher', 'resumed', 'failure'],
+  (address, _flight, protocol, cipher, _resumed, failure) =>
+    `TLS with ${address}: ${failure ?? `${protocol} ${cipher}`}`,
 );
 /** `connection`: an HTTPS connection, a CLI connection. */
 export const logon = define<[user: string, address: string, privilege: string, connection: string]>(

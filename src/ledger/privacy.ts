@@ -12,8 +12,8 @@ export const redacted = 'redacted';
 
 /** Fields that are an address and nothing else. */
 const addressFields = new Set(['sender', 'recipient']);
-/** Fields that look like an address and are none: a Message-ID is what a message is searched by; `user` is the audit trail. */
-const exemptFields = new Set(['messageId', 'user']);
+/** Fields that look like an address and are none: a Message-ID is what a message is searched by; `user` is the audit trail, `flight` bytes. */
+const exemptFields = new Set(['messageId', 'user', 'flight']);
 /** A local part shorter than this is not searched for by itself: `a` would hit every word. */
 const shortestLocalPart = 3;
 

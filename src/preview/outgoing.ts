@@ -3,7 +3,7 @@
 import type { TlsServiceSettings } from '../config/snapshot.ts';
 import type { Outcome } from '../ledger/observations/reader.ts';
 import { suiteById, suiteName } from '../tls/suites.ts';
-import { tlsVersions, wireVersion } from '../tls/versions.ts';
+import { tlsVersions, versionBits, wireVersion } from '../tls/versions.ts';
 import { shortVersion } from './offers.ts';
 import type { OutgoingVerdict } from './report.ts';
 
@@ -16,11 +16,6 @@ export interface Offered {
 export interface OutgoingAnswer {
   readonly verdict: OutgoingVerdict;
   readonly reason: string;
-}
-
-/** Versions as the bits of an outcome's `offered`. */
-export function versionBits(versions: readonly string[]): number {
-  return tlsVersions.reduce((bits, version, index) => bits | (versions.includes(version) ? 1 << index : 0), 0);
 }
 
 /** `outcome`: the last handshake with the destination that was completed, or failed. */

@@ -6,6 +6,7 @@ import type { Snapshot } from '../config/snapshot.ts';
 import * as event from '../ledger/events.ts';
 import { type AcceptedTls, acceptTls, type TlsFailure } from '../tls/accept.ts';
 import type { ServerTls } from '../tls/contexts.ts';
+import { flightText } from '../tls/flight.ts';
 import { acceptRecipient, type Sender } from './acceptance.ts';
 import type { Envelope, Recipient } from './envelope.ts';
 import type { CompleteMessage, SessionHandler } from './handler.ts';
@@ -424,7 +425,9 @@ export class Connection<B> implements SessionHandler, Sender {
     this.#attach(socket);
     const { protocol, cipher } = info;
     this.#tls = { protocol, cipher };
-    this.#server.host.log.record(event.incomingTls, this.icid, protocol, cipher);
+    const { log } = this.#server.host;
+    log.record(event.incomingHello, this.icid, flightText(info.flight), info.resumed);
+    log.record(event.incomingTls, this.icid, protocol, cipher);
     this.#lastInput = this.#server.now;
     this.#session.secured();
     if (this.#server.stopping) this.stop();
@@ -433,6 +436,7 @@ export class Connection<B> implements SessionHandler, Sender {
   #tlsFailed(failure: TlsFailure): void {
     if (this.#phase !== 'open') return;
     const { log } = this.#server.host;
+    if (failure.flight !== null) log.record(event.incomingHello, this.icid, flightText(failure.flight), false);
     log.record(event.incomingTlsFailed, this.icid, failure.detail);
     if (failure.explanation !== null) log.record(event.incomingTlsExplained, this.icid, failure.explanation);
     this.#session.lost();

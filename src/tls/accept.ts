@@ -19,6 +19,7 @@ export interface AcceptedTls {
   readonly protocol: string;
   /** OpenSSL's name. */
   readonly cipher: string;
+  readonly resumed: boolean;
   /** The first flight as it came, record headers included. Whoever keeps it copies it. */
   readonly flight: Uint8Array;
   /** Parses the flight: 5 µs that only those who want it pay. */
@@ -31,6 +32,8 @@ export interface TlsFailure {
   /** In plain words; null where there is nothing to add. */
   readonly explanation: string | null;
   readonly hello: ClientHello | null;
+  /** As in `AcceptedTls`; null: it did not come. */
+  readonly flight: Uint8Array | null;
 }
 
 export interface AcceptHandlers {
@@ -52,7 +55,7 @@ export function acceptTls(socket: Socket, tls: ServerTls, options: AcceptOptions
     },
     failed: (detail, cause) => {
       const explanation = cause === null ? null : explainInbound(cause, null, ours(tls));
-      handlers.failed({ detail, explanation, hello: null });
+      handlers.failed({ detail, explanation, hello: null, flight: null });
     },
   });
 }
@@ -82,7 +85,7 @@ function shakeHands(
     secure.on('error', ignore);
     secure.destroy();
     const hello = helloIn(flight);
-    handlers.failed({ detail, explanation: explainInbound(cause, hello, ours(tls)), hello });
+    handlers.failed({ detail, explanation: explainInbound(cause, hello, ours(tls)), hello, flight });
   };
   const onError = (error: Error) => {
     const reason = opensslError(error)?.reason;
@@ -94,6 +97,7 @@ function shakeHands(
     handlers.secure(secure, {
       protocol: secure.getProtocol() ?? 'unknown',
       cipher: secure.getCipher().name,
+      resumed: secure.isSessionReused(),
       flight,
       hello: () => helloIn(flight),
     });

@@ -207,3 +207,9 @@ export function compileClientTls(
     );
   }
 }
+
+/** The versions in the hello of a client: the modern context leaves the old ones out, if there are others (see `plan`). */
+export function offeredVersions({ settings, legacy }: ClientTls, old: boolean): readonly TlsVersion[] {
+  if (old || legacy === null) return settings.versions;
+  return settings.versions.filter((version) => version === 'TLSv1.2' || version === 'TLSv1.3');
+}

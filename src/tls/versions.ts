@@ -202,3 +202,8 @@ export function nodeVersionRange(versions: readonly TlsVersion[]): {
   const selected = tlsVersions.filter((version) => versions.includes(version));
   return { minVersion: logName(selected[0] ?? 'TLSv1.3'), maxVersion: logName(selected.at(-1) ?? 'TLSv1.3') };
 }
+
+/** Versions as bits, 1 for TLS 1.0 to 8 for 1.3: what was offered, in one number. */
+export function versionBits(versions: readonly TlsVersion[]): number {
+  return versions.reduce((bits, version) => bits | (1 << tlsVersions.indexOf(version)), 0);
+}

@@ -85,6 +85,19 @@ test('a message by swaks over TLS 1.3, one over TLS 1.2, a refused client: all i
     "SELECT * FROM tls WHERE span = 1 AND direction = 0 AND domain = 'example.org' AND preferred_ok = 2",
   );
   assert.deepEqual([counts['tls12'], counts['tls13'], counts['messages']], [1, 1, 2]);
+  const refusal = await row(
+    gateway.data,
+    'SELECT hello, helo, outcome.* FROM observation JOIN outcome ON outcome.id = outcome JOIN peer ON peer.id = peer WHERE kind = 1',
+  );
+  assert.notEqual(refusal['hello'], 0);
+  assert.match(String(refusal['detail']), /unsupported protocol/);
+  const seen = await row(
+    gateway.data,
+    'SELECT count(DISTINCT hello) AS hellos, sum(messages) AS messages FROM observation JOIN peer ON peer.id = peer WHERE service = 0 HAVING sum(messages) = 2',
+  );
+  assert.equal(seen['hellos'], 3);
+  const dialled = await row(gateway.data, 'SELECT * FROM peer WHERE service = 2');
+  assert.equal(dialled['domain'], 'example.com');
   const { output } = await gateway.shell('status');
   assert.match(output, /History {2,}.* of 1\.0 GiB|History.*1 GiB/);
 });

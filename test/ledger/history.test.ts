@@ -36,7 +36,7 @@ test('what is too old goes, the search words with it', (t) => {
   test.history.stop();
   const database = new DatabaseSync(test.file);
   t.after(() => database.close());
-  const retention = new Retention(database);
+  const retention = new Retention(database, { forget: () => undefined, removed: () => undefined });
   for (let step = 0; step < 5; step++) retention.tick(now + step * 60_000, snapshotWith());
   assert.deepEqual(
     database
@@ -63,7 +63,7 @@ test('beyond its bound the oldest messages go first, and the file does not grow'
   assert.ok(before > limits.history, `${before} bytes are not beyond the bound; the test must write more`);
   const database = new DatabaseSync(test.file);
   t.after(() => database.close());
-  const retention = new Retention(database);
+  const retention = new Retention(database, { forget: () => undefined, removed: () => undefined });
   for (let step = 0; step < 1000 && retention.used() > limits.history * 0.9; step++) {
     retention.tick(Date.now() + step, snapshotWith({ limits }));
   }
@@ -124,7 +124,7 @@ test('damage that is met while writing: set aside, and the history goes on', (t)
   const file = openSync(test.file, 'r+');
   const size = statSync(test.file).size;
   // All but the first pages, which opening looks at.
-  for (let at = 16 * 8192; at < size; at += 8192) writeSync(file, Buffer.alloc(8192, 0x5a), 0, 8192, at);
+  for (let at = 64 * 8192; at < size; at += 8192) writeSync(file, Buffer.alloc(8192, 0x5a), 0, 8192, at);
   closeSync(file);
   const again = startHistory(t, {}, test.file);
   for (let mid = 3000; mid < 3100 && !again.texts.some((text) => /damaged/.test(text)); mid++) {

@@ -3,12 +3,12 @@ import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Snapshot } from '../../config/snapshot.ts';
-import { type EventSink, guiTlsError, guiTlsExplained } from '../../ledger/events.ts';
+import { type EventSink, guiHandshake, guiTlsError, guiTlsExplained } from '../../ledger/events.ts';
 import { clientKey, plainAddress } from '../../smtp/access.ts';
 import type { ServerTls } from '../../tls/contexts.ts';
 import { opensslError, tlsErrorDetail } from '../../tls/errors.ts';
 import { explainInbound, type FailureCause, guiService, type OurSide } from '../../tls/explain.ts';
-import { readFlight } from '../../tls/flight.ts';
+import { flightText, readFlight } from '../../tls/flight.ts';
 import type { ClientHello } from '../../tls/hello.ts';
 import { helloIn } from '../../tls/peek.ts';
 import type { HttpServers } from './servers.ts';
@@ -146,7 +146,22 @@ export class Connections {
 
   #secured(socket: TLSSocket): void {
     const connection = this.#open.get(keyOf(socket));
-    if (connection !== undefined) connection.state = 'open';
+    if (connection === undefined) return;
+    connection.state = 'open';
+    const protocol = socket.getProtocol() ?? 'unknown';
+    this.#tell(connection, protocol, socket.getCipher().name, socket.isSessionReused(), null);
+  }
+
+  /** For observations. */
+  #tell(
+    { peer, flight }: Connection,
+    protocol: string | null,
+    cipher: string | null,
+    resumed: boolean,
+    failure: string | null,
+  ): void {
+    const address = peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+    this.#log.record(guiHandshake, address, flightText(flight), protocol, cipher, resumed, failure);
   }
 
   /** Handshakes only: what fails later is the business of HTTP. */
@@ -177,6 +192,7 @@ export class Connections {
     // Once, and no more when the connection is closed.
     connection.state = 'open';
     this.#log.record(guiTlsError, connection.peer, detail);
+    this.#tell(connection, null, null, false, detail);
     const inForce = this.#inForce();
     if (cause === null || inForce === null) return;
     const hello: ClientHello | null = helloIn(connection.flight);

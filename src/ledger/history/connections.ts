@@ -1,4 +1,6 @@
 // Open connections, incoming and outgoing: what is known of each until it ends, and what its end adds to the reports.
+
+import type { Observer } from '../observations/observer.ts';
 import type { OpenConnections } from '../protocol.ts';
 import type { Counts } from './counts.ts';
 import type { Domains } from './domain.ts';
@@ -22,6 +24,9 @@ export interface Incoming {
   helo: string | null;
   protocol: string | null;
   cipher: string | null;
+  /** First flight of TLS, a character a byte. */
+  flight: string;
+  resumed: boolean;
   failure: string | null;
   explanation: string | null;
   /** TLS was required, and the client did not ask for it. */
@@ -49,6 +54,10 @@ export interface Outgoing {
   protocol: string | null;
   cipher: string | null;
   certificate: string | null;
+  /** What it is worth under the policy. */
+  verdict: string;
+  offered: number;
+  resumed: boolean;
   failure: string | null;
   explanation: string | null;
   messages: number;
@@ -61,6 +70,7 @@ export interface Reports {
   readonly tls: TlsCounts;
   readonly failures: Failures;
   readonly domains: Domains;
+  readonly observer: Observer;
 }
 
 /** More than can be open: those of a worker that died have no end. */
@@ -139,6 +149,7 @@ export class IncomingConnections {
     if (connection === undefined) return undefined;
     const { action, protocol, failure, begun, level, refusedClear } = connection;
     const { tls, failures } = this.#reports;
+    this.#observe(connection, time);
     const name = connection.verified ? connection.reverseName : null;
     if (failure !== null || refusedClear) {
       const detail = failure ?? 'TLS was required but remote host did not initiate it';
@@ -162,6 +173,14 @@ export class IncomingConnections {
 
   open(): OpenConnections {
     return countOpen(this.#table.values());
+  }
+
+  #observe(connection: Incoming, time: number): void {
+    const { listener, address, helo, flight, protocol, cipher, resumed, failure, accepted, senderDomain } = connection;
+    const name = connection.verified ? (connection.reverseName ?? '') : '';
+    const who = { service: 'inbound', listener, address, name, helo: helo ?? '', domain: senderDomain ?? '' } as const;
+    const what = { flight, protocol, cipher, resumed, failure, messages: accepted, offered: 0, verdict: '' };
+    this.#reports.observer.add({ ...who, ...what }, time);
   }
 
   #domainOf(name: string | null, { senderDomain }: Incoming): string {
@@ -220,8 +239,24 @@ export class OutgoingConnections {
     if (failure !== null) {
       failures.add({ direction: 'outgoing', peer, name: destination, detail: failure, explanation }, time);
     }
-    const result = protocol !== null ? 'ok' : messages > 0 ? 'clear' : failure !== null ? 'failed' : null;
+    // A certificate that was not accepted is a failure too.
+    const failed = failure !== null && messages === 0;
+    const result = failed ? 'failed' : protocol !== null ? 'ok' : messages > 0 ? 'clear' : null;
+    const offered = protocol === null && result !== 'failed' ? 0 : connection.offered;
+    const { host, address, cipher, resumed, verdict } = connection;
+    const who = { service: 'outbound', listener: '', address, name: host, helo: '', domain: destination } as const;
+    const what = {
+      flight: '',
+      protocol,
+      cipher,
+      resumed,
+      failure: result === 'failed' ? failure : null,
+      offered,
+      verdict,
+      messages,
+    };
     if (result === null) return connection;
+    this.#reports.observer.add({ ...who, ...what }, time);
     tls.add('outgoing', destination, time, { required: level === 'required', result, protocol, messages });
     return connection;
   }

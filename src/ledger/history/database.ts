@@ -4,8 +4,9 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } fro
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf } from '../../errors.ts';
+import { observationTables } from '../observations/tables.ts';
 
-const version = 1;
+const version = 2;
 /** Measured with 1,000 messages a transaction: checkpoints every 8 MB cost a tenth less than every 4, every 32 no less. */
 const checkpointSize = 8 * 1024 * 1024;
 const pageSize = 8192;
@@ -48,8 +49,10 @@ const tables = `
     PRIMARY KEY (day, direction, peer, detail)) WITHOUT ROWID;
   CREATE TABLE audit (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, user TEXT NOT NULL, role TEXT NOT NULL,
     address TEXT NOT NULL, face TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL);
-  PRAGMA user_version = ${version};
 `;
+
+/** What each format adds to the one before. */
+const formats = [tables, observationTables];
 
 /** Opens or makes it. A file that is damaged, or was written by a newer program, is set aside; `warn` hears of it. Throws what SQLite says. */
 export function openHistoryDatabase(file: string, warn: (text: string) => void): DatabaseSync {
@@ -73,9 +76,11 @@ function open(file: string): DatabaseSync {
     database.exec(settings);
     const found = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
     if (found > version) throw new DamagedError(`it was written by a newer postern (format ${found})`);
-    if (found < version) database.exec(`BEGIN IMMEDIATE; ${tables} COMMIT`);
+    if (found < version) {
+      database.exec(`BEGIN IMMEDIATE; ${formats.slice(found).join('')} PRAGMA user_version = ${version}; COMMIT`);
+    }
     // Touches every table at its root; damage further in shows when it is met.
-    for (const table of ['profile', 'message', 'series', 'tls', 'failure', 'audit']) {
+    for (const table of ['profile', 'message', 'series', 'tls', 'failure', 'audit', 'observation', 'hello']) {
       database.prepare(`SELECT * FROM ${table} LIMIT 1`).get();
     }
     return database;

@@ -32,6 +32,10 @@ export function forgetAddress(database: DatabaseSync, address: string): number {
   }
   const run = (sql: string) => Number(database.prepare(sql).run(address).changes);
   rows += run('DELETE FROM failure WHERE peer = ?');
+  if (isIP(address) !== 0) {
+    run('DELETE FROM observation WHERE peer IN (SELECT id FROM peer WHERE address = ?)');
+    rows += run('DELETE FROM peer WHERE address = ?');
+  }
   if (isIP(address) !== 0) rows += run("DELETE FROM profile WHERE json_extract(text, '$[3]') = ?");
   return rows;
 }

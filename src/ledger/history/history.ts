@@ -6,6 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Snapshot } from '../../config/snapshot.ts';
 import { messageOf, PosternError } from '../../errors.ts';
 import { type EventSink, systemNotice, systemWarning, type Value } from '../events.ts';
+import { Observer } from '../observations/observer.ts';
 import type { HistoryQueries, HistoryStatus, Overview } from '../protocol.ts';
 import { IncomingConnections, OutgoingConnections } from './connections.ts';
 import { Counts, day } from './counts.ts';
@@ -53,6 +54,7 @@ export class History {
   readonly #counts: Counts;
   readonly #tls = new TlsCounts();
   readonly #failures = new Failures();
+  readonly #observer = new Observer();
   readonly #incoming: IncomingConnections;
   readonly #outgoing: OutgoingConnections;
   readonly #messages: Messages;
@@ -72,9 +74,11 @@ export class History {
   constructor(options: HistoryOptions) {
     this.#options = options;
     this.#snapshot = options.snapshot;
+    this.#observer.apply(options.snapshot.limits.history, options.snapshot.revision);
     this.#tryOpen();
     this.#counts = new Counts(this.#open?.database ?? null, Date.now());
-    const reports = { counts: this.#counts, tls: this.#tls, failures: this.#failures, domains: new Domains() };
+    const shared = { domains: new Domains(), observer: this.#observer };
+    const reports = { counts: this.#counts, tls: this.#tls, failures: this.#failures, ...shared };
     this.#incoming = new IncomingConnections(reports);
     this.#outgoing = new OutgoingConnections(reports);
     this.#messages = new Messages(this.#counts, (connection) => this.#open?.writer.outgoingProfile(connection) ?? 0);
@@ -91,6 +95,7 @@ export class History {
 
   apply(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+    this.#observer.apply(snapshot.limits.history, snapshot.revision);
     this.#intake.apply(snapshot.privacy);
   }
 
@@ -102,7 +107,7 @@ export class History {
       reason: this.#paused ?? '',
       size: sizeOf(this.#options.file) + sizeOf(`${this.#options.file}-wal`),
       limit: this.#snapshot.limits.history,
-      lost: this.#messages.lost + this.#lostOther,
+      lost: this.#messages.lost + this.#observer.lost + this.#lostOther,
       oldest: this.#open?.retention.oldest ?? null,
     };
   }
@@ -136,6 +141,7 @@ export class History {
     database.exec('BEGIN IMMEDIATE');
     try {
       const rows = forgetAddress(database, address.trim());
+      this.#observer.forget();
       database.exec('COMMIT');
       return rows;
     } catch (error) {
@@ -215,6 +221,7 @@ export class History {
         this.#counts.write(database);
         this.#tls.write(database);
         this.#failures.write(database);
+        this.#observer.write(database);
       }
       database.exec('COMMIT');
     } catch (error) {
@@ -228,6 +235,7 @@ export class History {
       this.#counts.written();
       this.#tls.written();
       this.#failures.written();
+      this.#observer.written();
       this.#reportsAt = now + reportEvery;
     }
     return messages.length >= mostOfOne;
@@ -271,8 +279,14 @@ export class History {
     const { file, log } = this.#options;
     try {
       const database = openHistoryDatabase(file, (text) => log.record(systemWarning, text));
+      this.#observer.open(database);
       const writer = new HistoryWriter(database, this.#nextProfile);
-      this.#open = { database, writer, reader: new HistoryReader(database), retention: new Retention(database) };
+      this.#open = {
+        database,
+        writer,
+        reader: new HistoryReader(database),
+        retention: new Retention(database, this.#observer),
+      };
       return true;
     } catch (error) {
       this.#pause(messageOf(error), Date.now());
@@ -288,6 +302,7 @@ export class History {
       // the failure has rolled it back already
     }
     this.#open?.writer.undone();
+    this.#observer.forget();
     if (isDamage(error)) {
       this.#close();
       try {

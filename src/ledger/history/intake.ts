@@ -99,6 +99,8 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
         helo: null,
         protocol: null,
         cipher: null,
+        flight: '',
+        resumed: false,
         failure: null,
         explanation: null,
         refusedClear: false,
@@ -117,6 +119,12 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
   on(events.incomingHelo, (v, at) => {
     const connection = incoming.get(int(v, at));
     if (connection !== undefined) connection.helo = text(v[at + 1]).slice(0, 255);
+  });
+  on(events.incomingHello, (v, at) => {
+    const connection = incoming.get(int(v, at));
+    if (connection === undefined) return;
+    connection.flight = text(v[at + 1]);
+    connection.resumed = v[at + 2] === true;
   });
   on(events.incomingTls, (v, at, time) => incoming.secured(int(v, at), time, text(v[at + 1]), text(v[at + 2])));
   on(events.incomingTlsFailed, (v, at, time) => incoming.failed(int(v, at), time, text(v[at + 1])));
@@ -164,6 +172,9 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
         protocol: null,
         cipher: null,
         certificate: null,
+        verdict: '',
+        offered: 0,
+        resumed: false,
         failure: null,
         explanation: null,
         messages: 0,
@@ -172,6 +183,18 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
       time,
     ),
   );
+  on(events.outgoingOffer, (v, at) => {
+    const connection = outgoing.get(int(v, at));
+    if (connection === undefined) return;
+    connection.offered = int(v, at + 1);
+    connection.resumed = v[at + 2] === true;
+  });
+  on(events.outgoingSecurity, (v, at, time) => {
+    const connection = outgoing.get(int(v, at));
+    if (connection === undefined) return;
+    connection.verdict = text(v[at + 3]);
+    if (connection.verdict === 'failed') outgoing.failed(connection.dcid, time, text(v[at + 4]));
+  });
   on(events.outgoingTls, (v, at, time) => outgoing.secured(int(v, at), time, text(v[at + 1]), text(v[at + 2])));
   on(events.outgoingCertificate, (v, at) => {
     const connection = outgoing.get(int(v, at));
@@ -223,6 +246,27 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
     const peer = client.slice(0, client.lastIndexOf(':'));
     reports.failures.add({ direction: 'web', peer, name: null, detail: text(v[at + 1]), explanation: null }, time);
   });
+  on(events.guiHandshake, (v, at, time) =>
+    reports.observer.add(
+      {
+        service: 'gui',
+        listener: '',
+        address: text(v[at]),
+        name: '',
+        helo: '',
+        domain: '',
+        flight: text(v[at + 1]),
+        protocol: textOrNull(v[at + 2]),
+        cipher: textOrNull(v[at + 3]),
+        resumed: v[at + 4] === true,
+        failure: textOrNull(v[at + 5]),
+        offered: 0,
+        verdict: '',
+        messages: 0,
+      },
+      time,
+    ),
+  );
   const audited: Handler = (v, at, time) =>
     audit({
       time,

@@ -2,6 +2,7 @@
 // lines do not wait.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Snapshot } from '../../config/snapshot.ts';
+import type { Observer } from '../observations/observer.ts';
 import { day, hour, kept } from './counts.ts';
 import { segmentOf } from './terms.ts';
 
@@ -20,11 +21,16 @@ const mostFailedLogons = 20_000;
 
 export class Retention {
   readonly #database: DatabaseSync;
+  readonly #observer: Pick<Observer, 'forget' | 'removed'>;
   #next = 0;
   #daily = 0;
+  /** Peers up to this one were looked through for observations that are too old. */
+  #swept = 0;
+  #sweepAt = 0;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, observer: Pick<Observer, 'forget' | 'removed'>) {
     this.#database = database;
+    this.#observer = observer;
   }
 
   /** Begin of the oldest message kept; null: none. */
@@ -43,6 +49,11 @@ export class Retention {
     if (now < this.#next) return;
     const { oldest } = this;
     const full = this.used() > limits.history * nearlyFull;
+    const observed = this.#oldestObservation();
+    let cut = now - privacy.keepObservations;
+    // The oldest goes first, of whatever kind it is.
+    if (full && observed !== null && observed < Math.min(oldest ?? now, now) - day) cut = Math.max(cut, observed + day);
+    if (observed !== null && observed < cut && now >= this.#sweepAt) this.#sweep(cut, now);
     if (oldest !== null && (full || oldest < now - privacy.keepTracking)) {
       this.#dropMessages(full ? Number.POSITIVE_INFINITY : now - privacy.keepTracking);
       return;
@@ -52,6 +63,7 @@ export class Retention {
       this.#dropReports(now, privacy);
     }
     // Free pages go back to the disk, a few at a time.
+    if (this.#swept > 0) return;
     if (this.#number('freelist_count') > 0) this.#database.exec('PRAGMA incremental_vacuum(500)');
     else this.#next = now + lookEvery;
   }
@@ -69,6 +81,30 @@ export class Retention {
     for (const table of searchSegments(database)) {
       if (table < segment) database.exec(`DROP TABLE search_${table}`);
     }
+  }
+
+  #oldestObservation(): number | null {
+    const row = this.#database.prepare('SELECT min(day) AS day FROM hello_use').get();
+    return typeof row?.['day'] === 'number' ? row['day'] : null;
+  }
+
+  /** One step through the peers; at the end of them what was added up for the days before goes. */
+  #sweep(before: number, now: number): void {
+    const database = this.#database;
+    const from = this.#swept;
+    const to = from + step;
+    database.prepare('DELETE FROM observation WHERE peer > ? AND peer <= ? AND day < ?').run(from, to, before);
+    const unseen = 'NOT EXISTS (SELECT 1 FROM observation WHERE peer = peer.id)';
+    const gone = database.prepare(`DELETE FROM peer WHERE id > ? AND id <= ? AND ${unseen}`).run(from, to);
+    if (Number(gone.changes) > 0) this.#observer.forget();
+    this.#swept = to;
+    const last = Number(database.prepare('SELECT max(id) AS last FROM peer').get()?.['last'] ?? 0);
+    if (to < last) return;
+    this.#swept = 0;
+    this.#sweepAt = now + hour;
+    database.prepare('DELETE FROM hello_use WHERE day < ?').run(before);
+    const hellos = database.prepare('DELETE FROM hello WHERE day < ? RETURNING id').all(before);
+    if (hellos.length > 0) this.#observer.removed(new Set(hellos.map((row) => Number(row['id']))));
   }
 
   #dropReports(now: number, { keepObservations }: Snapshot['privacy']): void {
