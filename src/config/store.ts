@@ -75,6 +75,7 @@ export class ConfigStore {
   #stamps: readonly FileStamp[] = [];
   /** Everything that changes something waits for its turn here. */
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #watchers = new Set<() => void>();
 
   private constructor(
     directory: string,
@@ -330,12 +331,19 @@ export class ConfigStore {
     });
   }
 
+  /** Calls `listener` after whatever may have changed something: a candidate, the revision in force. Returns what ends it. */
+  watch(listener: () => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work);
-    this.#turn = result.then(
-      () => undefined,
-      () => undefined, // its caller gets the error; the next in line must not
-    );
+    const tell = () => {
+      for (const watcher of this.#watchers) watcher();
+    };
+    // Its caller gets an error; the next in line must not.
+    this.#turn = result.then(tell, tell);
     return result;
   }
 

@@ -121,8 +121,11 @@ test('words behind a command answer its first questions; the rest is Enter at th
     assert.equal(committed.status, 0);
     assert.match(committed.output, /^Changes committed: /m);
     assert.deepEqual(
-      host.events.filter((line) => line.includes('commit')),
-      ['PID 1237: User admin commit changes: from a script'],
+      host.events.filter((line) => /commit|edit/.test(line)),
+      [
+        'User admin (administrator) by shell: edit: tls.inbound.versions: TLSv1.1, TLSv1.2 -> TLSv1.2, TLSv1.3',
+        'PID 1237: User admin commit changes: from a script',
+      ],
     );
     const many = await script(directory, '', 'commit "nothing" n and more');
     assert.equal(many.status, 1);

@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { messageOf, PosternError } from '../../errors.ts';
 import { checkCertificatePair } from '../../tls/certificates.ts';
+import { editCandidate } from './candidate.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
 import { readNamedFile } from './named-file.ts';
 import {
@@ -121,14 +122,14 @@ async function choose(dialogue: Dialogue, certificates: readonly CertificateEntr
 }
 
 function operations(context: CommandContext): readonly Operation[] {
-  const { host, dialogue, user } = context;
+  const { host, dialogue, user, actor } = context;
   const present = () => host.config.candidate(user).config.certificates;
   const create: Operation = {
     key: 'NEW',
     text: 'Add a certificate from PEM files.',
     run: async () => {
       const { entry, about } = await askPair(dialogue, host.dataDirectory, null);
-      await host.config.edit(user, (config) => withCertificate(config, entry));
+      await editCandidate(host, actor, (config) => withCertificate(config, entry));
       dialogue.print(`\nCertificate ${entry.name} added: ${about.join('\n')}`);
     },
   };
@@ -148,7 +149,7 @@ function operations(context: CommandContext): readonly Operation[] {
       const chosen = await choose(dialogue, present(), 'edit');
       if (chosen === null) return;
       const { entry, about } = await askPair(dialogue, host.dataDirectory, chosen);
-      await host.config.edit(user, (config) => withCertificate(config, entry, chosen));
+      await editCandidate(host, actor, (config) => withCertificate(config, entry, chosen));
       dialogue.print(`\nCertificate ${entry.name} changed: ${about.join('\n')}`);
     },
   };
@@ -159,7 +160,7 @@ function operations(context: CommandContext): readonly Operation[] {
       const chosen = await choose(dialogue, present(), 'remove');
       if (chosen === null) return;
       if (!(await askYesNo(dialogue, `\nAre you sure you want to remove certificate "${chosen.name}"?`, false))) return;
-      await host.config.edit(user, (config) => withoutCertificate(config, chosen));
+      await editCandidate(host, actor, (config) => withoutCertificate(config, chosen));
       dialogue.print(`\nCertificate "${chosen.name}" removed.`);
     },
   };

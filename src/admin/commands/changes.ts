@@ -1,6 +1,7 @@
 // commit, clearchanges, showchanges, commitdetail, rollbackconfig: what becomes of an administrator's candidate.
 import { PosternError } from '../../errors.ts';
-import type { AdminHost, CommitResult } from '../host.ts';
+import type { Actor, AdminHost, CommitResult } from '../host.ts';
+import { clearCandidate, resolveCandidate, rollbackCandidate } from './candidate.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
 import { printSummary } from './preview.ts';
 import { accepted, askChoice, askValue, askYesNo, errorText, refused, short } from './question.ts';
@@ -24,8 +25,8 @@ function conflictText(keys: readonly string[]): string {
 }
 
 /** False: the administrator wants to look first. */
-async function settleConflicts(host: AdminHost, dialogue: Dialogue, user: string): Promise<boolean> {
-  const keys = host.config.conflicts(user);
+async function settleConflicts(host: AdminHost, dialogue: Dialogue, actor: Actor): Promise<boolean> {
+  const keys = host.config.conflicts(actor.user);
   if (keys.length === 0) return true;
   const choices = ['Keep your values.', 'Keep the committed values.', 'Commit nothing now.'];
   const choice = await askChoice(dialogue, `\n${conflictText(keys)}\n`, choices, 2);
@@ -34,8 +35,8 @@ async function settleConflicts(host: AdminHost, dialogue: Dialogue, user: string
       remedy: '"showchanges" tells what you changed, "commitdetail" what the others did.',
     });
   }
-  await host.config.resolve(user, choice === 0 ? 'mine' : 'theirs');
-  if (host.config.pending(user).length > 0) return true;
+  await resolveCandidate(host, actor, choice === 0 ? 'mine' : 'theirs');
+  if (host.config.pending(actor.user).length > 0) return true;
   dialogue.print(`\n${nothing}`);
   return false;
 }
@@ -72,7 +73,7 @@ does, you are asked again. If any part of the gateway cannot use it, nothing cha
       dialogue.print(`\n${nothing}`);
       return;
     }
-    if (!(await settleConflicts(host, dialogue, user))) return;
+    if (!(await settleConflicts(host, dialogue, actor))) return;
     const comment = await askComment(dialogue);
     const keep = await askYesNo(dialogue, 'Do you want to save the current configuration for rollback?', true);
     if (!(await printSummary(host, dialogue, user))) dialogue.spareWords(1);
@@ -96,7 +97,7 @@ export const clearchanges: Command = {
   usage: 'clearchanges [Y]',
   help: 'Your candidate is again what is committed. The changes of other administrators stay pending.',
   words: 'answers',
-  run: async ({ host, dialogue, user }) => {
+  run: async ({ host, dialogue, user, actor }) => {
     if (host.config.pending(user).length === 0) {
       dialogue.print('\nThere are no changes to clear.');
       return;
@@ -104,7 +105,7 @@ export const clearchanges: Command = {
     // Two blanks, as in the reference.
     const question = '\nAre you sure you want to clear all changes since the last commit? ';
     if (!(await askYesNo(dialogue, question, true))) return;
-    await host.config.clear(user);
+    await clearCandidate(host, actor);
     dialogue.print(`\nChanges cleared: ${formatTime(new Date())}`);
   },
 };
@@ -192,7 +193,7 @@ committed at once; the history keeps everything, so that a rollback can be rolle
     const pending = host.config.pending(user).length > 0 ? '\nYour pending changes will be lost.' : '';
     dialogue.print(`\nThis will change:\n${lines.length === 0 ? '(nothing)' : lines.join('\n')}${pending}`);
     if (!(await askYesNo(dialogue, '\nAre you sure you want to roll back the configuration?', false))) return;
-    await host.config.rollback(user, chosen.number);
+    await rollbackCandidate(host, actor, chosen.number);
     dialogue.print(`\nReverted to ${formatTime(chosen.time)} ${chosen.user} ${chosen.comment}`.trimEnd());
     if (host.config.pending(user).length === 0) {
       dialogue.print('\nIt is the same as what is committed; there is nothing to commit.');

@@ -1,6 +1,7 @@
 // showconfig, loadconfig: the configuration as a YAML text.
 import { printConfig } from '../../config/yaml.ts';
 import { PosternError } from '../../errors.ts';
+import { importCandidate } from './candidate.ts';
 import type { Command, Dialogue } from './command.ts';
 import { readNamedFile } from './named-file.ts';
 import { accepted, askChoice, askValue, refused } from './question.ts';
@@ -40,10 +41,10 @@ of one dot, or with Ctrl-D on an empty line. A file is read by the gateway; a re
 text with a mistake is refused with the line, the key, the reason and what would be right, and changes nothing. "commit"
 puts what was loaded into force.`,
   words: 'answers',
-  run: async ({ host, dialogue, user }) => {
+  run: async ({ host, dialogue, actor }) => {
     const way = await askChoice(dialogue, '', ['Paste via CLI', 'Load from file'], 0);
     const { text, source } = way === 0 ? await pasted(dialogue) : await fromFile(dialogue, host.dataDirectory);
-    const { changes } = await host.config.importText(user, text, source);
+    const { changes } = await importCandidate(host, actor, text, source);
     const upgraded = changes.map((change) => `${change}\n`).join('');
     dialogue.print(`\n${upgraded}Values have been loaded.\nBe sure to run "commit" to make these settings active.`);
   },

@@ -1,6 +1,7 @@
 // delivernow, delete, hold, release: what an administrator does to messages in the queue.
 import { PosternError } from '../../errors.ts';
-import type { AdminHost, QueueFilter } from '../host.ts';
+import { audit, auditOnly } from '../../ledger/events.ts';
+import type { Actor, AdminHost, QueueFilter } from '../host.ts';
 import type { Command, CommandContext } from './command.ts';
 import { askChoice, askValue, askYesNo, short } from './question.ts';
 import { askFilter, checkAddress, checkDestination, checkMid, hostFilter } from './queue.ts';
@@ -46,14 +47,14 @@ async function filterOf(context: CommandContext, action: Action): Promise<QueueF
 }
 
 async function act(context: CommandContext, action: Action, done: string): Promise<void> {
-  const { host, dialogue, user, words } = context;
+  const { host, dialogue, actor, words } = context;
   const yes = words.at(-1)?.toLowerCase() === '-y';
   const filter = await filterOf({ ...context, words: yes ? words.slice(0, -1) : words }, action);
   if (!yes) {
     const question = `\nAre you sure you want to ${action} ${describeFilter(filter)}?`;
     if (!(await askYesNo(dialogue, question, action === 'release'))) return;
   }
-  const count = await changeQueue(host, action, filter, user);
+  const count = await changeQueue(host, action, filter, actor);
   dialogue.print(`\n${deliveries(count)} ${done}.`);
 }
 
@@ -62,8 +63,12 @@ export function changeQueue(
   host: AdminHost,
   action: Action | 'deliver',
   filter: QueueFilter,
-  user: string,
+  actor: Actor,
 ): Promise<number> {
+  const { user, role, address, face } = actor;
+  // The mail log has a line for each message that is changed, but for one that is only tried sooner.
+  const event = action === 'deliver' ? audit : auditOnly;
+  host.log.record(event, user, role, address, face, action, describeFilter(filter));
   switch (action) {
     case 'deliver':
       return host.queue.deliverNow(filter);
@@ -122,7 +127,7 @@ export const delivernow: Command = {
   usage: 'delivernow [1 HOST | 2 MID | 3]',
   help: 'Makes the messages due now. A destination that is down is tried again as well. Held messages stay on hold.',
   words: 'answers',
-  run: async ({ host, dialogue, user }) => {
+  run: async ({ host, dialogue, actor }) => {
     const heading = '\nPlease choose an option for scheduling immediate delivery.';
     const way = await askChoice(dialogue, heading, ['By recipient host', 'By message ID', 'All messages'], 2);
     let filter: QueueFilter = {};
@@ -133,7 +138,7 @@ export const delivernow: Command = {
       const text = '\nPlease enter the ID (MID) of the message to deliver.';
       filter = { mid: await askValue(dialogue, { text }, checkMid) };
     }
-    const count = await changeQueue(host, 'deliver', filter, user);
+    const count = await changeQueue(host, 'deliver', filter, actor);
     dialogue.print(`\nScheduling ${deliveries(count)} now.`);
   },
 };

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 import { parseAddress } from '../../config/names.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { PosternError } from '../../errors.ts';
+import { editCandidate } from './candidate.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
 import { accepted, askChoice, askValue, askYesNo, operationMenu, refused, sentence, short } from './question.ts';
 
@@ -135,11 +136,14 @@ async function choose(dialogue: Dialogue, listeners: readonly ListenerSettings[]
   );
 }
 
-async function remove({ host, dialogue, user }: CommandContext, listeners: readonly ListenerSettings[]): Promise<void> {
+async function remove(
+  { host, dialogue, actor }: CommandContext,
+  listeners: readonly ListenerSettings[],
+): Promise<void> {
   const chosen = await choose(dialogue, listeners, 'remove');
   if (chosen === null) return;
   if (!(await askYesNo(dialogue, `\nAre you sure you want to remove listener "${chosen.name}"?`, false))) return;
-  await host.config.edit(user, (config) => withoutListener(config, chosen.name));
+  await editCandidate(host, actor, (config) => withoutListener(config, chosen.name));
   dialogue.print(`\nListener "${chosen.name}" was deleted.`);
 }
 
@@ -154,7 +158,7 @@ Connections that are open go on when a listener is changed or removed. Nothing c
   words: 'answers',
   complete: ['NEW', 'EDIT', 'DELETE'],
   run: (context) => {
-    const { host, dialogue, user } = context;
+    const { host, dialogue, user, actor } = context;
     const present = () => host.config.candidate(user).config;
     return operationMenu(
       dialogue,
@@ -170,7 +174,7 @@ Connections that are open go on when a listener is changed or removed. Nothing c
           text: 'Create a new listener.',
           run: async () => {
             const listener = await askListener(dialogue, present(), null);
-            await host.config.edit(user, (config) => withListener(config, listener));
+            await editCandidate(host, actor, (config) => withListener(config, listener));
             dialogue.print(`\nListener ${listener.name} created.`);
           },
         };
@@ -184,7 +188,7 @@ Connections that are open go on when a listener is changed or removed. Nothing c
               const chosen = await choose(dialogue, listeners, 'edit');
               if (chosen === null) return;
               const listener = await askListener(dialogue, present(), chosen);
-              await host.config.edit(user, (config) => withListener(config, listener, chosen.name));
+              await editCandidate(host, actor, (config) => withListener(config, listener, chosen.name));
             },
           },
           { key: 'DELETE', text: 'Remove a listener.', run: () => remove(context, listeners) },

@@ -2,6 +2,7 @@
 import { parseDomainPattern, parseTarget } from '../../config/names.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { PosternError } from '../../errors.ts';
+import { editCandidate } from './candidate.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
 import {
   accepted,
@@ -76,7 +77,7 @@ Enter USEDNS by itself to use normal DNS resolution for this route.`,
     checkRouteHosts,
   );
 
-async function create({ host, dialogue, user }: CommandContext): Promise<void> {
+async function create({ host, dialogue, user, actor }: CommandContext): Promise<void> {
   const { routes } = host.config.candidate(user).config;
   const domain = await askValue(
     dialogue,
@@ -95,7 +96,7 @@ Use "ALL" for the default route.`,
   );
   if (domain === '') return;
   const to = await askHosts(dialogue, domain);
-  await host.config.edit(user, (config) => withRoute(config, { domain, to }));
+  await editCandidate(host, actor, (config) => withRoute(config, { domain, to }));
   dialogue.print(`\nMapping for ${shownDomain(domain)} to ${to.join(', ')} created.`);
 }
 
@@ -112,24 +113,24 @@ function askRoute(dialogue: Dialogue, routes: readonly Route[], what: string): P
   );
 }
 
-async function edit({ host, dialogue, user }: CommandContext): Promise<void> {
+async function edit({ host, dialogue, user, actor }: CommandContext): Promise<void> {
   const route = await askRoute(dialogue, host.config.candidate(user).config.routes, 'edit');
   if (route === null) return;
   const to = await askHosts(dialogue, route.domain, route.to);
-  await host.config.edit(user, (config) => withRoute(config, { domain: route.domain, to }));
+  await editCandidate(host, actor, (config) => withRoute(config, { domain: route.domain, to }));
   dialogue.print(`\nMapping for ${shownDomain(route.domain)} to ${to.join(', ')} changed.`);
 }
 
-async function remove({ host, dialogue, user }: CommandContext): Promise<void> {
+async function remove({ host, dialogue, user, actor }: CommandContext): Promise<void> {
   const route = await askRoute(dialogue, host.config.candidate(user).config.routes, 'delete');
   if (route === null) return;
-  await host.config.edit(user, (config) => withoutRoute(config, route.domain));
+  await editCandidate(host, actor, (config) => withoutRoute(config, route.domain));
   dialogue.print(`\nRoute for ${shownDomain(route.domain)} deleted.`);
 }
 
-async function clear({ host, dialogue, user }: CommandContext): Promise<void> {
+async function clear({ host, dialogue, actor }: CommandContext): Promise<void> {
   if (!(await askYesNo(dialogue, '\nAre you sure you want to delete all routes?', false))) return;
-  await host.config.edit(user, (config) => ({ ...config, routes: [] }));
+  await editCandidate(host, actor, (config) => ({ ...config, routes: [] }));
   dialogue.print('\nAll routes deleted.');
 }
 

@@ -12,6 +12,7 @@ import {
   tlsVersions,
   versionList,
 } from '../../tls/versions.ts';
+import { editCandidate } from './candidate.ts';
 import type { Command, CommandContext } from './command.ts';
 import { accepted, askValue, askYesNo, type Checked, errorText, operationMenu, refused } from './question.ts';
 
@@ -101,7 +102,7 @@ function checkTyped(input: string, versions: readonly TlsVersion[], kept: string
 }
 
 async function editService(
-  { host, dialogue, user }: CommandContext,
+  { host, dialogue, user, actor }: CommandContext,
   service: (typeof services)[number],
 ): Promise<void> {
   const { key, asked } = service;
@@ -122,7 +123,7 @@ async function editService(
     { text: `\nEnter the ${asked} ssl cipher you want to use.`, default: present.ciphers },
     (answer) => checkTyped(answer, versions, present.ciphers),
   );
-  await host.config.edit(user, (config) => withService(config, key, { versions, ciphers }));
+  await editCandidate(host, actor, (config) => withService(config, key, { versions, ciphers }));
   for (const warning of cipherWarnings(ciphers, versions)) dialogue.print(`\n${warning}`);
 }
 
@@ -153,14 +154,14 @@ async function verify({ host, dialogue, user }: CommandContext): Promise<void> {
 }
 
 /** One question where 1.0 is enabled (it brings 1.1 with it), two where it is not. */
-async function editOtherClients({ host, dialogue, user }: CommandContext): Promise<void> {
+async function editOtherClients({ host, dialogue, user, actor }: CommandContext): Promise<void> {
   const present = host.config.candidate(user).config.tls.otherClients;
   dialogue.print(`\n${describeOtherClients(present)}`);
   const question = (version: string) => `\nDo you want to enable TLS ${version} for other client services?`;
   const allowTLSv1_0 = await askYesNo(dialogue, question('v1.0'), present.allowTLSv1_0);
   const allowTLSv1_1 = allowTLSv1_0 || (await askYesNo(dialogue, question('v1.1'), present.allowTLSv1_1));
   const boxes = { allowTLSv1_1, allowTLSv1_0 };
-  await host.config.edit(user, (config) => withOtherClients(config, boxes));
+  await editCandidate(host, actor, (config) => withOtherClients(config, boxes));
   dialogue.print(`\n${describeOtherClients(boxes)}`);
 }
 

@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { PosternError } from '../../../errors.ts';
 import type { KeyFile } from '../../../tls/import-thread.ts';
+import { editCandidate } from '../../commands/candidate.ts';
 import { withCertificate } from '../../commands/certconfig.ts';
 import {
   type CertificateUser,
@@ -170,7 +171,7 @@ export const certificateRoutes = [
       const directory = host.dataDirectory;
       const present = host.config.candidate(caller.user).config;
       const old = replace ? await predecessorOf(directory, present, entry) : undefined;
-      const changes = await host.config.edit(caller.user, (config) => {
+      const changes = await editCandidate(host, caller, (config) => {
         const next = withCertificate(config, entry, old);
         return use === undefined ? next : withUses(next, name, use);
       });
@@ -209,7 +210,7 @@ export const certificateRoutes = [
     body: usesSchema,
     response: certificateSchema,
     handler: async ({ host, caller, params, body }) => {
-      await host.config.edit(caller.user, (config) => withUses(config, params.name, body));
+      await editCandidate(host, caller, (config) => withUses(config, params.name, body));
       return {
         body: await describeOne(host, caller.user, params.name),
         revision: host.config.committed().number,
@@ -226,7 +227,7 @@ export const certificateRoutes = [
     query: removalQuerySchema,
     handler: async ({ host, caller, params, query }) => {
       if (query.request === true) await removeRequest(host.dataDirectory, params.name);
-      else await host.config.edit(caller.user, (config) => withoutName(config, params.name));
+      else await editCandidate(host, caller, (config) => withoutName(config, params.name));
       return { body: undefined };
     },
   }),

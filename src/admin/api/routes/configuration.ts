@@ -6,6 +6,13 @@ import type { RevisionInfo as StoredInfo } from '../../../config/revisions.ts';
 import type { GatewayConfig } from '../../../config/schema.ts';
 import { printConfig } from '../../../config/yaml.ts';
 import { PosternError } from '../../../errors.ts';
+import {
+  clearCandidate,
+  editCandidate,
+  importCandidate,
+  resolveCandidate,
+  rollbackCandidate,
+} from '../../commands/candidate.ts';
 import type { AdminHost } from '../../host.ts';
 import { mergePatch } from '../merge-patch.ts';
 import { numberCursor } from '../page.ts';
@@ -94,7 +101,7 @@ export const configurationRoutes = [
     large: true,
     response: candidateSchema,
     handler: async ({ host, caller, body }) => {
-      await host.config.edit(caller.user, (config) => mergePatch(config, body) as GatewayConfig);
+      await editCandidate(host, caller, (config) => mergePatch(config, body) as GatewayConfig);
       return candidateAnswer(host, caller.user);
     },
   }),
@@ -107,7 +114,7 @@ export const configurationRoutes = [
     large: true,
     response: candidateSchema,
     handler: async ({ host, caller, body }) => {
-      await host.config.edit(caller.user, () => body as GatewayConfig);
+      await editCandidate(host, caller, () => body as GatewayConfig);
       return candidateAnswer(host, caller.user);
     },
   }),
@@ -117,7 +124,7 @@ export const configurationRoutes = [
     path: '/configuration/candidate',
     summary: 'Forget your uncommitted changes',
     handler: async ({ host, caller }) => {
-      await host.config.clear(caller.user);
+      await clearCandidate(host, caller);
       return { body: undefined };
     },
   }),
@@ -130,7 +137,7 @@ export const configurationRoutes = [
     body: resolveSchema,
     response: candidateSchema,
     handler: async ({ host, caller, body }) => {
-      await host.config.resolve(caller.user, body.keep);
+      await resolveCandidate(host, caller, body.keep);
       return candidateAnswer(host, caller.user);
     },
   }),
@@ -211,7 +218,7 @@ export const configurationRoutes = [
     body: rollbackSchema,
     response: candidateSchema,
     handler: async ({ host, caller, body }) => {
-      await host.config.rollback(caller.user, body.revision);
+      await rollbackCandidate(host, caller, body.revision);
       return candidateAnswer(host, caller.user);
     },
   }),
@@ -241,7 +248,7 @@ export const configurationRoutes = [
     large: true,
     response: importedSchema,
     handler: async ({ host, caller, body }) => {
-      const { changes } = await host.config.importText(caller.user, body);
+      const { changes } = await importCandidate(host, caller, body);
       return {
         body: { upgrade: [...changes], candidate: describeCandidate(host, caller.user) },
         revision: host.config.committed().number,

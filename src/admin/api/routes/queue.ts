@@ -131,7 +131,7 @@ export const queueRoutes = [
     response: queueActedSchema,
     handler: async ({ host, caller, body }) => {
       const { filter, next } = await piece(host, chosen(body), body);
-      const count = filter.mids?.length === 0 ? 0 : await changeQueue(host, body.action, filter, caller.user);
+      const count = filter.mids?.length === 0 ? 0 : await changeQueue(host, body.action, filter, caller);
       return { body: { count, next } };
     },
   }),

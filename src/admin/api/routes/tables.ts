@@ -3,7 +3,8 @@ import type { GatewayConfig } from '../../../config/schema.ts';
 import type { TableName } from '../../../config/table-names.ts';
 import { indexOf, tablePage, withoutRows, withRow, withRowAt, withRows } from '../../../config/tables.ts';
 import { PosternError } from '../../../errors.ts';
-import type { AdminHost } from '../../host.ts';
+import { editCandidate } from '../../commands/candidate.ts';
+import type { Actor, AdminHost } from '../../host.ts';
 import { numberCursor } from '../page.ts';
 import { route } from '../route.ts';
 import {
@@ -47,12 +48,12 @@ function inRequest(error: unknown, { table, first, pointer }: Given): unknown {
 
 async function edit(
   host: AdminHost,
-  user: string,
+  caller: Actor,
   work: (config: GatewayConfig, given: Given) => GatewayConfig,
   given: Given,
 ) {
   try {
-    const pending = await host.config.edit(user, (config) => work(config, given));
+    const pending = await editCandidate(host, caller, (config) => work(config, given));
     return { body: { changes: pending.length }, revision: host.config.committed().number };
   } catch (error) {
     throw inRequest(error, given);
@@ -97,7 +98,7 @@ export const tableRoutes = [
         given.first = config[table].length;
         return withRows(config, table, body.values);
       };
-      return edit(host, caller.user, add, { ...nowhere(table), pointer: (index) => `/values/${index}` });
+      return edit(host, caller, add, { ...nowhere(table), pointer: (index) => `/values/${index}` });
     },
   }),
   route({
@@ -113,7 +114,7 @@ export const tableRoutes = [
         given.first = indexOf(moved, table, id);
         return value === undefined ? moved : withRow(moved, table, id, value);
       };
-      return edit(host, caller.user, put, { ...nowhere(table), pointer: (index) => (index === 0 ? '/value' : '') });
+      return edit(host, caller, put, { ...nowhere(table), pointer: (index) => (index === 0 ? '/value' : '') });
     },
   }),
   route({
@@ -125,6 +126,6 @@ export const tableRoutes = [
     body: removedRowsSchema,
     large: true,
     handler: ({ host, caller, params: { table }, body }) =>
-      edit(host, caller.user, (config) => withoutRows(config, table, body.ids), nowhere(table)),
+      edit(host, caller, (config) => withoutRows(config, table, body.ids), nowhere(table)),
   }),
 ];

@@ -13,6 +13,7 @@ import {
   tlsVersions,
 } from '../../../tls/versions.ts';
 import { advise } from '../../commands/advice.ts';
+import { editCandidate } from '../../commands/candidate.ts';
 import { services, type TlsService, withCheckedService, withOtherClients } from '../../commands/sslconfig.ts';
 import type { AdminHost } from '../../host.ts';
 import { mergePatch } from '../merge-patch.ts';
@@ -154,7 +155,7 @@ export const tlsRoutes = [
     body: otherClientsSchema,
     response: tlsViewSchema,
     handler: async ({ host, caller, body }) => {
-      await host.config.edit(caller.user, (config) => withOtherClients(config, body));
+      await editCandidate(host, caller, (config) => withOtherClients(config, body));
       return { body: describeAll(host, caller.user), revision: host.config.committed().number };
     },
   }),
@@ -167,7 +168,7 @@ export const tlsRoutes = [
     body: tlsSettingsSchema,
     response: tlsServiceSchema,
     handler: async ({ host, caller, params, body }) => {
-      await host.config.edit(caller.user, (config) => withCheckedService(config, params.service, body));
+      await editCandidate(host, caller, (config) => withCheckedService(config, params.service, body));
       return {
         body: describeService(host, caller.user, params.service),
         revision: host.config.committed().number,
