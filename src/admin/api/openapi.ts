@@ -2,7 +2,7 @@
 import type { TObject, TSchema } from 'typebox';
 import { configSchema } from '../../config/schema.ts';
 import { version } from '../../version.ts';
-import type { Access, Route } from './route.ts';
+import { type Access, isRepeatable, type Route } from './route.ts';
 import { problemSchema } from './schemas/problem.ts';
 
 type Json = { readonly [key: string]: unknown };
@@ -80,10 +80,13 @@ function operation(route: Route): Json {
     ...parameterList('path', params),
     ...parameterList('query', query),
     ...(route.locked === true ? [ifMatch] : []),
-    ...(method === 'POST' ? [idempotencyKey] : []),
+    ...(isRepeatable(route) ? [idempotencyKey] : []),
   ];
   return {
     operationId: operationId(method, path),
+    ...(access === 'public' ? { security: [] } : {}),
+    'x-access': access,
+    ...(route.large === true ? { 'x-large': true } : {}),
     tags: [tag],
     summary,
     description: [description, accessWords[access]].filter((text) => text !== undefined).join(' '),

@@ -1,5 +1,7 @@
 // The forms of lists and times in answers. Cursors are opaque to the client, checked like anything else from outside.
 import { PosternError } from '../../errors.ts';
+import type { Overview as StoredOverview } from '../../ledger/protocol.ts';
+import type { Overview } from './schemas/reports.ts';
 
 /** A cursor that is a number (a MID, a revision). */
 export function numberCursor(cursor: string): number {
@@ -18,4 +20,16 @@ function badCursor(): PosternError {
 /** ms since the epoch as every time of the API is written. */
 export function iso(time: number): string {
   return new Date(time).toISOString();
+}
+
+/** The present, as the report and the event of that name tell it. */
+export function describeOverview({ time, counts, incoming, outgoing, history }: StoredOverview): Overview {
+  const { oldest, ...kept } = history;
+  return {
+    time: iso(time),
+    counts,
+    incoming,
+    outgoing,
+    history: { ...kept, oldest: oldest === null ? null : iso(oldest) },
+  };
 }

@@ -64,6 +64,8 @@ interface Definition<
   readonly response?: R;
   /** Content type of the answer; default: `application/json`. */
   readonly produces?: string;
+  /** Answers with a stream of server-sent events; there is no other answer, and the handler only checks the request. */
+  readonly events?: boolean;
   /** Its answer has the committed revision as ETag. */
   readonly revised?: boolean;
   /** Takes `If-Match` with the committed revision; its answer has it as ETag. */
@@ -72,6 +74,11 @@ interface Definition<
 }
 
 export type Route = Definition<TObject | undefined, TObject | undefined, TSchema | undefined, TSchema | undefined>;
+
+/** Whether `Idempotency-Key` means something: not where an answer has a secret in it, which nothing keeps. */
+export function isRepeatable({ method, access }: Pick<Route, 'method' | 'access'>): boolean {
+  return method === 'POST' && (access === 'operate' || access === 'administer');
+}
 
 /** Checks a definition's handler against its schemas, and forgets their types. */
 export function route<

@@ -67,7 +67,7 @@ use the new configuration at once; those that are open go on. Who would break is
 does, you are asked again. If any part of the gateway cannot use it, nothing changes.`,
   words: 'answers',
   run: async (context) => {
-    const { host, dialogue, user } = context;
+    const { host, dialogue, user, actor } = context;
     if (host.config.pending(user).length === 0) {
       dialogue.spareWords(3);
       dialogue.print(`\n${nothing}`);

@@ -7,7 +7,7 @@ import type {
   TrackedMessage,
   TrackingFilter,
 } from '../../../ledger/protocol.ts';
-import { iso } from '../page.ts';
+import { describeOverview, iso } from '../page.ts';
 import { route } from '../route.ts';
 import {
   failuresQuerySchema,
@@ -118,19 +118,7 @@ export const historyRoutes = [
     path: '/reports/overview',
     summary: 'Counters and open connections of this moment',
     response: overviewSchema,
-    handler: async ({ host }) => {
-      const { time, counts, incoming, outgoing, history } = await host.history.overview();
-      const { oldest, ...kept } = history;
-      return {
-        body: {
-          time: iso(time),
-          counts,
-          incoming,
-          outgoing,
-          history: { ...kept, oldest: oldest === null ? null : iso(oldest) },
-        },
-      };
-    },
+    handler: async ({ host }) => ({ body: describeOverview(await host.history.overview()) }),
   }),
   route({
     ...report,

@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts';
 import { certificateRoutes } from './certificates.ts';
 import { configurationRoutes } from './configuration.ts';
+import { eventRoutes } from './events.ts';
 import { historyRoutes } from './history.ts';
 import { logRoutes } from './logs.ts';
 import { queueRoutes } from './queue.ts';
@@ -22,4 +23,5 @@ export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...peopleRoutes,
   ...statusRoutes,
+  ...eventRoutes,
 ];

@@ -7,7 +7,7 @@ import { type Status, statusSchema, versionSchema } from '../schemas/status.ts';
 
 const read = { tag: 'status', access: 'read' } as const;
 
-function describe(status: GatewayStatus, now: number): Status {
+export function describeStatus(status: GatewayStatus, now: number): Status {
   const { queue, threads, collectors, started, ...rest } = status;
   const problems = [...systemProblems(status)];
   return {
@@ -36,7 +36,7 @@ export const statusRoutes = [
     path: '/status',
     summary: 'Counters, connections, queue, disk, threads',
     response: statusSchema,
-    handler: async ({ host }) => ({ body: describe(await host.status(), Date.now()) }),
+    handler: async ({ host }) => ({ body: describeStatus(await host.status(), Date.now()) }),
   }),
   route({
     ...read,

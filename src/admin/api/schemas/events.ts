@@ -20,11 +20,13 @@ export const eventsQuerySchema = object(
       text('Log lines that have all of these words (capitals do not count).', { minLength: 1, maxLength: 200 }),
     ),
     lines: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 500, default: 0, description: 'Last lines of a log to begin with.' }),
+      Type.Integer({ minimum: 0, maximum: 500, default: 0, description: 'Last lines of the logs to begin with.' }),
     ),
   },
   'What to be told.',
 );
+
+export type EventsQuery = Static<typeof eventsQuerySchema>;
 
 const { started, state, problems, revision, threads, connections, queue, disk, memory } = statusSchema.properties;
 
