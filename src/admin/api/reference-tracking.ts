@@ -14,8 +14,8 @@ interface TrackingQuery {
 
 const mostRows = 100;
 const mostOffset = 100_000;
-/** Messages looked at for one answer. */
-const mostLooked = 200_000;
+/** ms that are looked for one answer. */
+const longest = 10_000;
 const batch = 1000;
 
 type Query = Readonly<Record<string, string>>;
@@ -127,10 +127,9 @@ export async function findTracked(host: AdminHost, query: TrackingQuery): Promis
   const { filter, checks, offset, limit } = query;
   const found: TrackedMessage[] = [];
   let passed = 0;
-  let looked = 0;
-  for (let cursor: string | null = ''; cursor !== null && found.length < limit && looked < mostLooked; ) {
+  const end = Date.now() + longest;
+  for (let cursor: string | null = ''; cursor !== null && found.length < limit && Date.now() < end; ) {
     const page = await host.history.trackMessages(filter, { limit: batch, ...(cursor === '' ? {} : { cursor }) });
-    looked += page.items.length;
     for (const message of page.items) {
       if (!checks.every((check) => check(message))) continue;
       if (passed < offset) passed++;
@@ -142,7 +141,6 @@ export async function findTracked(host: AdminHost, query: TrackingQuery): Promis
 }
 
 const statusWords: Readonly<Record<MessageState, string>> = {
-  receiving: 'Processing',
   queued: 'Queued for Delivery',
   delivered: 'Delivered',
   partial: 'Partially Delivered',

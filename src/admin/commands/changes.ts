@@ -162,7 +162,7 @@ export const rollbackconfig: Command = {
 committed at once; the history keeps everything, so that a rollback can be rolled back.`,
   words: 'answers',
   run: async (context) => {
-    const { host, dialogue, user } = context;
+    const { host, dialogue, user, actor } = context;
     const { number: present } = host.config.committed();
     const offered = host.config.history().filter((entry) => entry.offered && entry.number !== present);
     if (offered.length === 0) {

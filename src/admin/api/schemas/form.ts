@@ -35,7 +35,11 @@ export const page = <T extends TSchema>(items: T, description: string) =>
   object(
     {
       items: Type.Array(items),
-      next: nullable(text('`cursor` of the next page; null: this is the last.')),
+      next: nullable(
+        text(
+          '`cursor` of the next page, which may be there although this one is short or empty; null: this is the last.',
+        ),
+      ),
       total: Type.Optional(count('Rows in all, where that is known without counting.')),
     },
     description,
