@@ -24,7 +24,7 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   headings: { fontWeight: '600' },
   components: {
-    Badge: Badge.extend({ defaultProps: { tt: 'none', variant: 'light' } }),
+    Badge: Badge.extend({ defaultProps: { tt: 'none', variant: 'light', miw: 'max-content' } }),
     Modal: Modal.extend({ defaultProps: { centered: true } }),
   },
 });

@@ -21,6 +21,8 @@ export interface ChartProps {
   readonly times: readonly number[];
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
+  /** Seconds up to the newest time; without: from the first time on. */
+  readonly span?: number;
 }
 
 const height = 190;
@@ -39,7 +41,7 @@ const dash: Readonly<Record<Line['colour'], readonly number[]>> = {
   6: [4, 4],
 };
 
-export function Chart({ title, times, lines, format }: ChartProps) {
+export function Chart({ title, times, lines, format, span }: ChartProps) {
   const { t, format: words, language } = useLanguage();
   const [at, setAt] = useState<number | null>(null);
   const [open, setOpen] = useState(false);
@@ -61,7 +63,14 @@ export function Chart({ title, times, lines, format }: ChartProps) {
           </li>
         ))}
       </ul>
-      <Drawing times={times} lines={lines} format={format} language={language} onPoint={setAt} />
+      <Drawing
+        times={times}
+        lines={lines}
+        format={format}
+        language={language}
+        onPoint={setAt}
+        {...(span === undefined ? {} : { span })}
+      />
       <details className={classes['details']} open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>{t('chart.table')}</summary>
         {open && (
@@ -110,14 +119,14 @@ interface DrawingProps extends Omit<ChartProps, 'title'> {
   readonly onPoint: (index: number | null) => void;
 }
 
-function Drawing({ times, lines, format, language, onPoint }: DrawingProps) {
+function Drawing({ times, lines, format, language, onPoint, span: wanted }: DrawingProps) {
   const scheme = useComputedColorScheme('light');
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const data = useRef<uPlot.AlignedData>([[]]);
   const told = useRef({ format, onPoint });
   const colours = lines.map(({ colour }) => colour).join(' ');
-  const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  const span = wanted ?? (times.at(-1) ?? 0) - (times[0] ?? 0);
   const detail = span > 2 * 86_400 ? 'day' : span > 900 ? 'minute' : 'second';
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another colour scheme is drawn anew
@@ -138,7 +147,10 @@ function Drawing({ times, lines, format, language, onPoint }: DrawingProps) {
         height,
         legend: { show: false },
         cursor: { drag: { x: false, y: false }, points: { size: 7 } },
-        scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
+        scales: {
+          x: { range: (_, first, last) => [wanted === undefined ? first : last - wanted, last] },
+          y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
+        },
         axes: [
           { ...axis, space: 70, values: (_, splits) => splits.map((split) => clock.format(split * 1000)) },
           {
@@ -170,7 +182,7 @@ function Drawing({ times, lines, format, language, onPoint }: DrawingProps) {
       drawn.destroy();
       plot.current = null;
     };
-  }, [colours, detail, language, scheme]);
+  }, [colours, detail, language, scheme, wanted]);
 
   useEffect(() => {
     told.current = { format, onPoint };

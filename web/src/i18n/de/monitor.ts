@@ -35,7 +35,7 @@ export const monitor: Readonly<Record<keyof typeof english, string>> = {
   'overview.inQueue': 'In der Warteschlange',
   'overview.queueEmpty': 'Nichts wartet',
   'overview.oldest': 'Die älteste kam {age}',
-  'overview.connections': 'Offene Verbindungen',
+  'overview.connections': 'Verbindungen',
   'overview.inOut': 'eingehend / ausgehend',
   'overview.disk': 'Frei auf der Festplatte',
   'overview.ofTotal': '{percent} % von {total}',

@@ -34,7 +34,7 @@ export const monitor = {
   'overview.inQueue': 'In the queue',
   'overview.queueEmpty': 'Nothing waits',
   'overview.oldest': 'The oldest came {age}',
-  'overview.connections': 'Open connections',
+  'overview.connections': 'Connections',
   'overview.inOut': 'incoming / outgoing',
   'overview.disk': 'Free on disk',
   'overview.ofTotal': '{percent} % of {total}',

@@ -7,7 +7,7 @@ import { Chart, type Line } from '../../parts/chart.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { Card, Page } from '../../parts/page.tsx';
 import { Failure } from '../../parts/states.tsx';
-import { type CountName, useLiveOverview } from './live-overview.ts';
+import { type CountName, liveSpan, useLiveOverview } from './live-overview.ts';
 import { bucketTimes, rates } from './measurements.ts';
 import { OpenConnections } from './open-connections.tsx';
 import classes from './overview.module.css';
@@ -35,6 +35,8 @@ export function Overview() {
     colour,
     values: values(name),
   });
+  const liveWindow = { span: liveSpan / 1000 };
+  const shown = span === 'live' ? liveWindow : {};
   const rounded = (value: number) => format.number(Math.round(value));
   const gauges = samples.map(({ time }) => time / 1000);
   const unit = t(
@@ -72,6 +74,7 @@ export function Overview() {
             title={t('overview.mail')}
             times={times}
             format={rounded}
+            {...shown}
             lines={[line(t('overview.accepted'), 1, 'accepted'), line(t('overview.delivered'), 2, 'delivered')]}
           />
         </Card>
@@ -80,6 +83,7 @@ export function Overview() {
             title={t('overview.queue')}
             times={gauges}
             format={rounded}
+            {...liveWindow}
             lines={[
               { label: t('overview.queued'), colour: 1, values: samples.map((sample) => sample.values.queued) },
               { label: t('overview.held'), colour: 3, values: samples.map((sample) => sample.values.held) },
@@ -91,6 +95,7 @@ export function Overview() {
             title={t('overview.trouble')}
             times={times}
             format={rounded}
+            {...shown}
             lines={[
               line(t('overview.refused'), 6, 'refused'),
               line(t('overview.deferred'), 2, 'deferred'),
@@ -103,6 +108,7 @@ export function Overview() {
             title={t('overview.versions')}
             times={times}
             format={rounded}
+            {...shown}
             lines={versionLines(values, t('overview.tlsFailed'))}
           />
         </Card>

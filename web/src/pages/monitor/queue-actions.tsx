@@ -132,6 +132,15 @@ export function QueueActions({ filter, rows, more, queued, chosen, onChosen }: Q
               ? t('queue.selectFirst')
               : t('queue.selected', { count: onPage.length })}
         </Text>
+        {rows.length > 0 && !wholePage && (
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            onClick={() => onChosen(new Set([...chosen, ...rows.map(rowKey)]))}
+          >
+            {t('table.selectAll')}
+          </Button>
+        )}
         {wholePage && more && !all && (
           <Button size="compact-sm" variant="subtle" onClick={() => setEverything(name)}>
             {t(Object.keys(filter).length === 0 ? 'queue.selectQueue' : 'queue.selectMatching')}
