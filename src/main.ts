@@ -68,6 +68,35 @@ Standard input that is no terminal is read line by line.`,
       });
     },
   },
+  tlsverify: {
+    summary: 'whether mail to domains would go out over TLS, and how (of the running gateway)',
+    usage: 'tlsverify DOMAIN... [--detail] [--dane] [--data DIR]',
+    help: `  --detail     every host and address, each TLS version, chain, names, TLSA records, policy
+  --dane       demand DANE, whatever the configuration says
+${dataHelp}
+
+Connections as a delivery makes them, without mail. Exit status 1 where a domain fails.`,
+    run: async (args) => {
+      const { values, positionals } = parseArgs({
+        args: [...args],
+        options: { ...dataOption, detail: { type: 'boolean' }, dane: { type: 'boolean' } },
+        allowPositionals: true,
+      });
+      const wrong = positionals.find((word) => !/^[^\s"'-][^\s"']*$/.test(word));
+      if (positionals.length === 0 || wrong !== undefined) {
+        throw new PosternError('bad-usage', wrong === undefined ? 'no domain was named' : `"${wrong}" is not a domain`);
+      }
+      const { runShell } = await import('./admin/shell/client.ts');
+      const name = values.dane === true ? 'daneverify' : 'tlsverify';
+      return runShell({
+        dataDirectory: dataDirectory(values),
+        input: process.stdin,
+        output: process.stdout,
+        errorOutput: process.stderr,
+        command: [name, ...positionals, ...(values.detail === true ? ['--detail'] : [])].join(' '),
+      });
+    },
+  },
   config: {
     summary: 'export, import, compare and list configurations',
     usage: 'config export|import FILE|diff [A B]|history [--data DIR]',

@@ -1,6 +1,7 @@
 // How the administrator's commands see the rest of the program. Control implements it; shell, REST API and UI share it.
 import type { GatewayConfig } from '../config/schema.ts';
 import type { ConfigStore } from '../config/store.ts';
+import type { Verdict } from '../delivery/verify.ts';
 import type { Validation } from '../dns/validation.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
@@ -152,4 +153,18 @@ export interface AdminHost {
    * pending), `in-use` (a port), `lock-out` (say it again with `force`) or `timeout`; then nothing is changed.
    */
   commit(actor: Actor, comment: string, choice: CommitChoice): Promise<CommitResult>;
+  /**
+   * Connects to the domains as a delivery under the committed configuration would, without mail. Each verdict is told as soon
+   * as it is there, with how many there are by then.
+   */
+  verifyTls(request: VerifyRequest, tell: (verdict: Verdict, told: number) => void): Promise<readonly Verdict[]>;
+}
+
+export interface VerifyRequest {
+  readonly domains: readonly string[];
+  /** DANE is demanded, whatever the configuration says. */
+  readonly dane: boolean;
+  /** Every host, address and version, and why. */
+  readonly detail: boolean;
+  readonly signal: AbortSignal;
 }

@@ -26,10 +26,11 @@ export class DestinationTls {
   readonly #credentials: ClientCredentials | null;
   readonly #policies = new Map<string, TlsPolicy>();
 
-  constructor(key: string, snapshot: Snapshot) {
+  /** `level`: in place of the configured one. */
+  constructor(key: string, snapshot: Snapshot, level: TlsControls['level'] | null = null) {
     const { base, demand } = parseKey(key);
     const controls = controlsOf(key, snapshot);
-    this.#controls = tlsControls(controls);
+    this.#controls = level === null ? tlsControls(controls) : { ...tlsControls(controls), level };
     this.#demand = demand;
     this.#domain = base.startsWith('route:') ? '' : base.slice(base.lastIndexOf('@') + 1);
     this.#versions = snapshot.tls.outbound.versions;
@@ -38,8 +39,8 @@ export class DestinationTls {
       controls.ca === undefined && certificate === undefined
         ? null
         : credentialsOf(controls.ca, controls.systemCa === true, certificate);
-    const { level, names } = this.#controls;
-    this.stamp = [level, demand ?? '', names.join(), this.#credentials?.stamp ?? ''].join(' ');
+    const { level: wanted, names } = this.#controls;
+    this.stamp = [wanted, demand ?? '', names.join(), this.#credentials?.stamp ?? ''].join(' ');
   }
 
   /** The policy towards one host of the destination. Asks DNS only where the level needs it. `nextHops`: see `Route`. */

@@ -13,11 +13,15 @@ import type {
   GatewayStatus,
   PreviewChoice,
   ThreadStatus,
+  VerifyRequest,
 } from '../admin/host.ts';
 import { checkWebChange, helloLife } from '../admin/lock-out.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';
+import { OutboundTls } from '../delivery/outbound-tls.ts';
+import { type Verdict, verifyDomains } from '../delivery/verify.ts';
+import { createResolver } from '../dns/stub.ts';
 import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
 import type { PreviewReport } from '../preview/report.ts';
@@ -128,6 +132,17 @@ export class ControlHost implements AdminHost {
   async reloadFiles(): Promise<void> {
     const changed = await this.config.reload(this.#apply);
     if (changed) this.log.record(systemNotice, 'changed files (certificates, recipients, authorities) were taken over');
+  }
+
+  verifyTls(
+    { domains, dane, detail, signal }: VerifyRequest,
+    tell: (verdict: Verdict, told: number) => void,
+  ): Promise<readonly Verdict[]> {
+    const snapshot = this.config.current();
+    // Asked anew each time: whoever verifies has just changed something.
+    const resolver = createResolver(snapshot);
+    const tls = new OutboundTls(snapshot.tls.outbound);
+    return verifyDomains(domains, { snapshot, resolver, tls, dane, detail, signal }, tell);
   }
 
   async status(): Promise<GatewayStatus> {

@@ -29,6 +29,8 @@ export interface ConnectedTls {
   readonly certificate: () => CertificateReport | null;
   /** The same as it is, with the rest of what the server sent behind `issuerCertificate`, in the order sent. */
   readonly peer: () => X509Certificate | undefined;
+  /** Of the key exchange: `X25519`; null where OpenSSL does not tell. */
+  readonly group: () => string | null;
   /** What OpenSSL says about chain and times (not about the name): its word, or null: in order. */
   readonly verifyError: () => string | null;
 }
@@ -114,6 +116,7 @@ export function connectTls(
       resumed: secure.isSessionReused(),
       certificate: () => reportCertificate(secure.getPeerX509Certificate(), verifyError(secure), name),
       peer: () => secure.getPeerX509Certificate(),
+      group: () => groupOf(secure),
       verifyError: () => verifyError(secure),
     });
   };
@@ -139,6 +142,14 @@ function weakExchange(secure: TLSSocket, protocol: string): string | null {
   const key = secure.getEphemeralKeyInfo();
   const bits = key !== null && 'type' in key && key.type === 'DH' && typeof key.size === 'number' ? key.size : null;
   return bits !== null && bits < minimumDhBits ? `dh key too small: ${bits} bits` : null;
+}
+
+function groupOf(secure: TLSSocket): string | null {
+  const key = secure.getEphemeralKeyInfo();
+  if (key === null || !('type' in key)) return null;
+  return 'name' in key && typeof key.name === 'string'
+    ? key.name
+    : `${String(key.type)} ${'size' in key ? key.size : ''}`;
 }
 
 /** Node's type says Error; the value is OpenSSL's word. */

@@ -13,11 +13,13 @@ import type {
   PreviewChoice,
   QueueFilter,
   QueueRow,
+  VerifyRequest,
 } from '../../src/admin/host.ts';
 import type { GatewayConfig } from '../../src/config/schema.ts';
 import type { CertificateSettings } from '../../src/config/snapshot.ts';
 import { type ConfigApply, ConfigStore } from '../../src/config/store.ts';
 import { parseDuration } from '../../src/config/units.ts';
+import type { Verdict } from '../../src/delivery/verify.ts';
 import { commitChanges, type EventDefinition, type EventSink, type Value } from '../../src/ledger/events.ts';
 import { PreviewEngine } from '../../src/preview/engine.ts';
 import type { PreviewReport } from '../../src/preview/report.ts';
@@ -120,6 +122,16 @@ export class TestHost implements AdminHost {
     const committed = await this.config.commit(user, comment, this.apply, { saveForRollback: keep });
     this.log.record(commitChanges, 1237, user, comment);
     return { time: new Date(committed.time), revision: committed.number, warnings: [] };
+  }
+
+  async verifyTls({ domains, dane }: VerifyRequest, tell: (verdict: Verdict, told: number) => void) {
+    const verdicts = domains.map((domain): Verdict => {
+      const ok = !domain.startsWith('bad');
+      const what = dane ? 'DANE verification' : 'TLS connection';
+      return { domain, ok, lines: [`${what} ${ok ? 'succeeded' : 'failed'} ${domain}${ok ? '' : ': no STARTTLS'}.`] };
+    });
+    for (const [index, verdict] of verdicts.entries()) tell(verdict, index + 1);
+    return verdicts;
   }
 
   remove(): void {

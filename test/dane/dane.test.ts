@@ -8,6 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import { assembleSnapshot } from '../../src/config/compile.ts';
 import { fillDefaults } from '../../src/config/defaults.ts';
 import type { Snapshot } from '../../src/config/snapshot.ts';
+import { OutboundTls } from '../../src/delivery/outbound-tls.ts';
+import { verifyDomains } from '../../src/delivery/verify.ts';
 import { createResolver, type Resolver } from '../../src/dns/stub.ts';
 import { Sender, until } from '../delivery/fixture.ts';
 import { Peer } from '../delivery/peer.ts';
@@ -173,6 +175,89 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
       );
     });
   }
+
+  test('tlsverify says beforehand what a delivery finds; many domains side by side, each told once', async () => {
+    const snapshot = snapshotOfCases();
+    // Where one host fails and another takes the mail, or mail goes out in clear text, "TLS succeeded" is another question.
+    const asked = cases.filter((one) => one.got !== 'none');
+    const told: string[] = [];
+    const verdicts = await verifyDomains(
+      asked.map(domainOf),
+      {
+        snapshot,
+        resolver,
+        tls: new OutboundTls(snapshot.tls.outbound),
+        dane: false,
+        detail: false,
+        signal: new AbortController().signal,
+      },
+      (verdict, count) => {
+        told.push(verdict.domain);
+        assert.equal(count, told.length);
+      },
+    );
+    assert.deepEqual(told.toSorted(), asked.map(domainOf).toSorted());
+    for (const one of asked) {
+      const verdict = verdicts.find(({ domain }) => domain === domainOf(one));
+      const lines = verdict?.lines.join('\n') ?? '';
+      assert.equal(verdict?.ok, one.got !== 'failed' && one.got !== 'dns', `${one.id}\n${lines}`);
+      const last = verdict.ok ? /TLS connection succeeded \S+\.$/ : /TLS connection failed \S+: .+\.$/;
+      assert.match(lines, last);
+      const verified = one.got === 'dane' || one.got === 'verified';
+      if (verdict.ok)
+        assert.equal(lines.includes('Certificate verification successful'), verified, `${one.id}\n${lines}`);
+    }
+  });
+
+  test('tlsverify in detail, and daneverify', async () => {
+    const snapshot = snapshotOfCases();
+    const verify = async (domain: string, dane: boolean, detail: boolean) => {
+      const tls = new OutboundTls(snapshot.tls.outbound);
+      const { signal } = new AbortController();
+      const [verdict] = await verifyDomains([domain], { snapshot, resolver, tls, dane, detail, signal }, () => {});
+      assert.ok(verdict !== undefined);
+      return { ok: verdict.ok, text: verdict.lines.join('\n') };
+    };
+    const whole = await verify('t211.dane.test', false, true);
+    assert.equal(whole.ok, true, whole.text);
+    for (const expected of [
+      /^Host t211\.ta\.dane\.test: its name is signed/m,
+      /^TLSA record at t211\.ta\.dane\.test: 2 1 1 [0-9a-f]{16}\.\.\.\.$/m,
+      /^Policy: dane, at least authenticated; TLSA records at t211\.ta\.dane\.test\.$/m,
+      /^Names: t211\.ta\.dane\.test, t211\.dane\.test\.$/m,
+      /^Connecting to 127\.9\.1\.3 on port 25\.$/m,
+      /^Connected to 127\.9\.1\.3 from interface 127\.0\.0\.1\.$/m,
+      /^Checking TLS connection\.$/m,
+      /^TLS connection established: protocol TLSv1\.3, cipher TLS_AES_256_GCM_SHA384\.$/m,
+      /^Certificate verification successful$/m,
+      /^Matched: TLSA 2 1 1 /m,
+      /^Group: X25519\.$/m,
+      /^Chain: CN=leaf < CN=middle < CN=root\.$/m,
+      /^TLSv1\.0: no \(.+\)\.$/m,
+      /^TLSv1\.2: yes, ECDHE-ECDSA-\S+\.$/m,
+      /^TLSv1\.3: yes, TLS_AES_256_GCM_SHA384\.$/m,
+      /^TLS connection succeeded t211\.dane\.test\.$/m,
+    ]) {
+      assert.match(whole.text, expected);
+    }
+    const both = await verify('two.dane.test', false, true);
+    assert.match(both.text, /^Host ewrong\.ee\.dane\.test: /m);
+    assert.match(both.text, /^Host e311\.ee\.dane\.test: /m);
+    assert.equal(both.ok, true, both.text);
+    const clear = await verify('nostrip.dane.test', false, false);
+    assert.match(clear.text, /STARTTLS is not offered; mail would go out in clear text\.$/m);
+    assert.equal((await verify('rself.dane.test', true, false)).ok, false);
+    const dane = await verify('e311.dane.test', true, false);
+    assert.match(dane.text, /DANE verification succeeded e311\.dane\.test\.$/);
+    const without = await verify('absent.dane.test', true, false);
+    assert.match(
+      without.text,
+      /DANE verification failed absent\.dane\.test: dane-only, but there is no TLSA record\.$/,
+    );
+    const old = await verify('eold.dane.test', false, true);
+    assert.match(old.text, /^TLSv1\.1: yes, /m);
+    assert.equal(old.ok, false);
+  });
 
   describe('posttls-finger -l dane', () => {
     let settings: string;

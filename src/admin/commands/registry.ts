@@ -18,6 +18,7 @@ import { setup } from './setup.ts';
 import { smtproutes } from './smtproutes.ts';
 import { sslconfig } from './sslconfig.ts';
 import { status, version } from './status.ts';
+import { daneverify, tlsverify } from './tlsverify.ts';
 import { userconfig } from './userconfig.ts';
 
 const groups: readonly Command['group'][] = ['Configuration', 'Changes', 'Monitoring', 'Queue', 'Session'];
@@ -61,6 +62,8 @@ export const commands: readonly Command[] = [
   status,
   hoststatus,
   displayalerts,
+  tlsverify,
+  daneverify,
   tail,
   grep,
   version,
