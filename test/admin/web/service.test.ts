@@ -12,7 +12,16 @@ import type { Routes } from '../../../src/admin/web/app.ts';
 import type { EventStream } from '../../../src/admin/web/event-stream.ts';
 import { logName, type TlsVersion, tlsVersions } from '../../../src/tls/versions.ts';
 import { anyLevel, legalSelections, negotiated, opensslClient, versionFlag } from '../../tls/peers.ts';
-import { askHttp1, askHttp2, Browser, goodPassword, openHttp2, startWeb, startWithAdministrator } from './fixture.ts';
+import {
+  type Ask,
+  askHttp1,
+  askHttp2,
+  Browser,
+  goodPassword,
+  openHttp2,
+  startWeb,
+  startWithAdministrator,
+} from './fixture.ts';
 
 test('every selection of versions, on both ports, as the OpenSSL client sees it', async (t) => {
   const { ports, commit } = await startWeb(t);
@@ -349,6 +358,47 @@ test('metrics: from this machine without a token', async (t) => {
   }
   assert.equal((await askHttp1(ports[0], '/metrics', { headers: { authorization: 'Bearer wrong' } })).status, 401);
   assert.equal((await askHttp1(ports[0], '/readyz')).status, 503, 'one of its threads is silent');
+});
+
+test('nonsense gets a problem in the 400s, with the headers of every answer', async (t) => {
+  const { browser, ports } = await startWithAdministrator(t);
+  const bare = { cookie: browser.cookie ?? '', origin: browser.origin, 'x-csrf-token': browser.csrf ?? '' };
+  const headers = { ...bare, 'content-type': 'application/json' };
+  const table: readonly (readonly [string, string, Ask, number])[] = [
+    ['no JSON', '/api/v1/tokens', { method: 'POST', headers, body: '{"label":' }, 400],
+    ['nothing', '/api/v1/tokens', { method: 'POST', headers, body: '' }, 400],
+    ['a prototype', '/api/v1/tokens', { method: 'POST', headers, body: '{"__proto__":{"scopes":[]}}' }, 400],
+    ['a constructor', '/api/v1/tokens', { method: 'POST', headers, body: '{"constructor":{"prototype":{}}}' }, 400],
+    [
+      'XML',
+      '/api/v1/tokens',
+      { method: 'POST', headers: { ...headers, 'content-type': 'text/xml' }, body: '<a/>' },
+      415,
+    ],
+    [
+      'another text',
+      '/api/v1/tokens',
+      { method: 'POST', headers: { ...headers, 'content-type': 'application/yaml' }, body: 'a: 1' },
+      400,
+    ],
+    ['bad escapes', '/api/v1/%zz', { headers }, 400],
+    ['a NUL', '/api/v1/users/%00', { method: 'DELETE', headers: bare }, 404],
+    ['a method that is not there', '/api/v1/tokens', { method: 'PUT', headers, body: '{}' }, 404],
+    ['a strange method', '/api/v1/tokens', { method: 'PROPFIND', headers: {} }, 404],
+    ['a wrong number', '/api/v1/configuration/revisions/NaN', { headers }, 400],
+    ['a wrong limit', '/api/v1/queue?limit=many', { headers }, 400],
+    ['an unknown parameter', '/api/v1/queue?__proto__=1&x=1', { headers }, 400],
+    ['two of one parameter', '/api/v1/queue?limit=1&limit=2', { headers }, 400],
+  ];
+  for (const [what, path, ask, status] of table) {
+    const answer = await askHttp1(ports[0], path, ask);
+    assert.equal(answer.status, status, `${what}: ${answer.body}`);
+    assert.match(String(answer.headers['content-type']), /^application\/problem\+json/, what);
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff', what);
+    const problem = JSON.parse(answer.body);
+    assert.ok(problem.code !== undefined && problem.detail.length > 5, `${what}: ${answer.body}`);
+  }
+  assert.equal((await browser.ask('GET', '/session')).status, 200);
 });
 
 const insecure = { rejectUnauthorized: false, agent: false } as const;
