@@ -218,7 +218,11 @@ function remoteQueue(pool: ThreadPool): AdminQueue {
   } as AdminQueue;
 }
 
+/** All open pages ask for the present every second; the ledger is asked once for all of them. */
+const overviewAge = 900;
+
 function remoteHistory(pool: ThreadPool): AdminHistory {
+  let overview: { readonly at: number; readonly answer: ReturnType<AdminHistory['overview']> } | null = null;
   const ask = (name: keyof HistoryQueries) =>
     ((...args: readonly unknown[]) => pool.ledger.query(name, args)) as AdminHistory[typeof name];
   return {
@@ -227,7 +231,18 @@ function remoteHistory(pool: ThreadPool): AdminHistory {
     tlsConnections: ask('tlsConnections'),
     failures: ask('failures'),
     series: ask('series'),
-    overview: ask('overview'),
+    overview: () => {
+      const now = performance.now();
+      if (overview === null || now - overview.at > overviewAge) {
+        const answer = ask('overview')() as ReturnType<AdminHistory['overview']>;
+        overview = { at: now, answer };
+        // What failed is asked again.
+        answer.catch(() => {
+          overview = null;
+        });
+      }
+      return overview.answer;
+    },
     audit: ask('audit'),
     forgetAddress: ask('forgetAddress'),
   } as AdminHistory;

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, startGateway } from './harness.ts';
 import { startSink } from './sink.ts';
 
-const options = { timeout: 120_000 };
+const options = { timeout: 240_000 };
 
 function configuration(port: number, destination: number): string {
   return `hostname: gw.example.com
@@ -26,13 +26,13 @@ dns: { reverse: false }
 
 function swaks(port: number, ...args: readonly string[]): string {
   const server = ['--server', '127.0.0.1', '--port', String(port), '--helo', 'client.example.org'];
-  const result = spawnSync('swaks', [...server, ...args], { encoding: 'utf8', timeout: 30_000 });
+  const result = spawnSync('swaks', [...server, ...args], { encoding: 'utf8', timeout: 60_000 });
   return result.stdout + result.stderr;
 }
 
 /** Reads the database beside the running gateway, until the row is there. */
 async function row(data: string, sql: string): Promise<Record<string, unknown>> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     try {
       const database = new DatabaseSync(join(data, 'ledger.db'), { readOnly: true });
@@ -60,7 +60,7 @@ test('a message by swaks over TLS 1.3, one over TLS 1.2, a refused client: all i
   const refused = spawnSync(
     'openssl',
     ['s_client', '-starttls', 'smtp', '-connect', `127.0.0.1:${port}`, '-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'],
-    { input: '', encoding: 'utf8', timeout: 30_000 },
+    { input: '', encoding: 'utf8', timeout: 60_000 },
   );
   assert.notEqual(refused.status, 0);
   await gateway.logged(/TLS failed: .*unsupported protocol/);

@@ -38,12 +38,17 @@ export class Tracking {
   readonly #message: StatementSync;
   readonly #profile: StatementSync;
   readonly #time: StatementSync;
+  readonly #ends: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#message = database.prepare('SELECT * FROM message WHERE mid = ?');
     this.#profile = database.prepare('SELECT text FROM profile WHERE id = ?');
     this.#time = database.prepare('SELECT time FROM message WHERE mid >= ? ORDER BY mid LIMIT 1');
+    // Both in one SELECT would read the whole table (measured: 0.5 s for a million).
+    this.#ends = database.prepare(
+      'SELECT (SELECT min(mid) FROM message) AS low, (SELECT max(mid) FROM message) AS high',
+    );
   }
 
   search(filter: TrackingFilter, page: PageRequest): Page<TrackedMessage> {
@@ -149,7 +154,7 @@ export class Tracking {
 
   /** The lowest MID from this time on: MIDs rise with time. */
   #firstSince(time: number): number {
-    const ends = this.#database.prepare('SELECT min(mid) AS low, max(mid) AS high FROM message').get();
+    const ends = this.#ends.get();
     let low = Number(ends?.['low'] ?? 0);
     let high = Number(ends?.['high'] ?? 0) + 1;
     while (low < high) {
