@@ -40,6 +40,9 @@ export function withoutCertificate(config: GatewayConfig, entry: CertificateEntr
   const certificates = config.certificates.filter((one) => !samePair(one, entry));
   const users = config.listeners.filter((listener) => listener.certificate === entry.name).map((one) => one.name);
   if (config.gui.certificate === entry.name) users.push('the web UI');
+  for (const { domain, certificate } of config.destinations) {
+    if (certificate === entry.name) users.push(`the destination ${domain}`);
+  }
   if (users.length > 0 && !certificates.some((one) => one.name === entry.name)) {
     throw new PosternError('in-use', `certificate "${entry.name}" is used by ${users.join(', ')}`, {
       remedy: 'Give them another certificate first.',

@@ -8,6 +8,7 @@ import { clearchanges, commit, commitdetail, rollbackconfig, showchanges } from 
 import type { Command } from './command.ts';
 import { loadconfig, showconfig } from './configuration.ts';
 import { deleteMessages, delivernow, hold, release } from './delivery.ts';
+import { destconfig } from './destconfig.ts';
 import { listenerconfig } from './listenerconfig.ts';
 import { grep, tail } from './logs.ts';
 import { preview } from './preview.ts';
@@ -48,6 +49,7 @@ export const commands: readonly Command[] = [
   sslconfig,
   listenerconfig,
   smtproutes,
+  destconfig,
   certconfig,
   userconfig,
   showconfig,
