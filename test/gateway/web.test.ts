@@ -1,11 +1,12 @@
 // The web service of the whole gateway: first start, lock-out, a port that is taken, crash, end.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askHttp1, Browser, goodPassword } from '../admin/web/fixture.ts';
+import { askHttp1, Browser, goodPassword, openHttp2 } from '../admin/web/fixture.ts';
 import { freePort, type RunningGateway, startGateway } from './harness.ts';
 
 function configuration(ports: readonly number[]): string {
@@ -63,8 +64,18 @@ test('first start, kill, restart: the link is on the console alone, users and se
   // Connections of every kind are open when it ends.
   const idle = connect(ports[0] ?? 0, '127.0.0.1');
   idle.on('error', () => undefined);
+  const session = openHttp2(t, ports[1] ?? 0);
+  const events = session.request({ ':path': '/api/v1/events?topics=overview', cookie: browser.cookie ?? '' });
+  let text = '';
+  events.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  const over = once(events, 'end');
+  while (!text.includes('event: overview')) await sleep(20);
   const asked = performance.now();
   assert.equal(await again.stop(), 0);
+  await over;
+  assert.match(text, /event: end\n/, 'the stream says that it is over');
   assert.ok(performance.now() - asked < 10_000, 'it took longer than 10 s to end');
 });
 

@@ -277,7 +277,7 @@ test('files: types, caching, compression, and a policy with a nonce of its own f
     nonces.add(nonce);
   }
   assert.equal(nonces.size, 4);
-  for (const path of ['/assets/../../etc/passwd', '/assets/%2e%2e/x.js', '/missing.js', '/api/v1/missing', '/esa/x']) {
+  for (const path of ['/assets/../../etc/passwd', '/assets/%2e%2e/x.js', '/missing.js', '/api/v1/missing']) {
     const answer = await get(path);
     assert.equal(answer.status, 404, path);
     assert.match(String(answer.headers['content-type']), /^application\/problem\+json/, path);
@@ -320,8 +320,9 @@ test('a rejected handshake stands in the log, with the plain words', async (t) =
   for (const port of ports) {
     host.events.length = 0;
     await opensslClient(port, ['-tls1_2', ...anyLevel]);
-    await until(() => host.events.length >= 2);
-    const [error, words] = host.events;
+    const logged = () => host.events.filter((line) => line.startsWith('SSL '));
+    await until(() => logged().length >= 2);
+    const [error, words] = logged();
     assert.match(
       error ?? '',
       /^SSL error with client 127\.0\.0\.1:\d+ - \(\d+, 'error:0A000102:SSL routines:\w*:unsupported protocol'\)$/,
