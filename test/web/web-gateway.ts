@@ -21,7 +21,8 @@ export function debianProgram(name: string): string | null {
 
 export const administrator = { name: 'anna', password: 'four unusual words of 2026' } as const;
 
-export async function startWebGateway(t: TestContext): Promise<WebGateway> {
+/** `more`: further lines of the configuration. */
+export async function startWebGateway(t: TestContext, more = ''): Promise<WebGateway> {
   const [first, second, smtpPort] = [await freePort(), await freePort(), await freePort()];
   const gateway = await startGateway(t, {
     config: `hostname: gw.example.com
@@ -29,7 +30,7 @@ gui: { address: 127.0.0.1, ports: [${first}, ${second}] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${smtpPort}, tls: preferred }
 accept: [example.com]
-`,
+${more}`,
   });
   return {
     gateway,
