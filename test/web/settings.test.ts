@@ -105,3 +105,21 @@ test('one logs off, and on again; a wrong password is said, not shown', { skip }
   await logOn(page);
   assert.deepEqual(complaints, []);
 });
+test('a change that would lock this browser out is refused, and done when it is said again', { skip }, async (t) => {
+  const web = await startWebGateway(t);
+  const { page } = await openPage(t, web.origins[0]);
+  await setUp(page, web);
+  // Chromium offers TLS 1.2 and 1.3: without both nobody gets in any more.
+  await page.goto('/system/ssl');
+  await page.getByRole('button', { name: 'Edit Settings' }).first().click();
+  const gui = page.getByRole('group', { name: 'TLS versions of GUI HTTPS' });
+  for (const version of ['TLS v1.1', 'TLS v1.3', 'TLS v1.2'])
+    await gui.getByRole('checkbox', { name: version }).click();
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await page.getByRole('link', { name: /Commit Changes/ }).click();
+  await page.getByRole('button', { name: 'Commit Changes' }).click();
+  await page.getByText('This would lock you out').waitFor();
+  await page.getByRole('button', { name: 'Commit anyway' }).click();
+  await page.getByText('Changes committed').waitFor();
+  await assert.rejects((await openPage(t, web.origins[0])).page.goto('/'), /ERR_SSL_VERSION_OR_CIPHER_MISMATCH/);
+});
