@@ -1,6 +1,6 @@
 // The forms of lists and times in answers. Cursors are opaque to the client, checked like anything else from outside.
 import { PosternError } from '../../errors.ts';
-import type { Overview as StoredOverview } from '../../ledger/protocol.ts';
+import type { HistoryStatus, Overview as StoredOverview } from '../../ledger/protocol.ts';
 import type { Overview } from './schemas/reports.ts';
 
 /** A cursor that is a number (a MID, a revision). */
@@ -24,12 +24,15 @@ export function iso(time: number): string {
 
 /** The present, as the report and the event of that name tell it. */
 export function describeOverview({ time, counts, incoming, outgoing, history }: StoredOverview): Overview {
-  const { oldest, ...kept } = history;
   return {
     time: iso(time),
     counts,
     incoming,
     outgoing,
-    history: { ...kept, oldest: oldest === null ? null : iso(oldest) },
+    history: describeHistory(history),
   };
+}
+
+export function describeHistory({ oldest, ...kept }: HistoryStatus): Overview['history'] {
+  return { ...kept, oldest: oldest === null ? null : iso(oldest) };
 }

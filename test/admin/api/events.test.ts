@@ -82,7 +82,7 @@ async function listen(t: TestContext, api: ApiGateway, query: string): Promise<L
 }
 
 test('topics, a filter, and no interruption by commits of the very settings of this connection', {
-  timeout: 180_000,
+  timeout: 240_000,
 }, async (t) => {
   const api = await startApi(t);
   const { ask } = api;

@@ -1,6 +1,7 @@
 // The shell and the API make the same change: the same difference, the same trail but for the face, the place and the name.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiGateway, startApi } from './gateway.ts';
 
 interface Trail {
@@ -18,10 +19,11 @@ async function trailOf({ ask }: ApiGateway, user: string, count: number): Promis
     const { json } = await ask('GET', `/audit?user=${user}`);
     const entries = (json.items as Trail[]).filter(({ action }) => /^(edit|commit|clear|rollback)$/.test(action));
     if (entries.length >= count) return entries.slice(0, count).toReversed();
+    await sleep(50);
   }
 }
 
-test('TLS, a route, commit, rollback: by the shell and by the API', { timeout: 120_000 }, async (t) => {
+test('TLS, a route, commit, rollback: by the shell and by the API', { timeout: 240_000 }, async (t) => {
   const api = await startApi(t);
   const { ask, gateway } = api;
   const done = async (method: string, path: string, body?: unknown) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../gateway/harness.ts';
 import { startApi } from './gateway.ts';
 
@@ -57,7 +58,10 @@ routes: [{ domain: example.com, to: ["127.0.0.1:${await freePort()}"] }]
       jwt,
     );
     assert.equal(found.status, 200, found.text);
-    if (found.json.meta.totalCount === 0 && waited < 600) continue;
+    if (found.json.meta.totalCount === 0 && waited < 600) {
+      await sleep(50);
+      continue;
+    }
     assert.deepEqual(found.json.meta, { num_bad_records: 0, totalCount: 1 });
     const { attributes } = found.json.data[0];
     assert.deepEqual(

@@ -2,13 +2,14 @@
 import { version as programVersion } from '../../../version.ts';
 import { systemProblems } from '../../commands/status.ts';
 import type { GatewayStatus } from '../../host.ts';
+import { describeHistory } from '../page.ts';
 import { route } from '../route.ts';
 import { type Status, statusSchema, versionSchema } from '../schemas/status.ts';
 
 const read = { tag: 'status', access: 'read' } as const;
 
 export function describeStatus(status: GatewayStatus, now: number): Status {
-  const { queue, threads, collectors, started, ...rest } = status;
+  const { queue, threads, collectors, started, history, dnssec, ...rest } = status;
   const problems = [...systemProblems(status)];
   return {
     time: new Date(now).toISOString(),
@@ -25,6 +26,8 @@ export function describeStatus(status: GatewayStatus, now: number): Status {
       full: queue.full,
       oldest: queue.oldest === null ? null : new Date(queue.oldest).toISOString(),
     },
+    dnssec,
+    history: history === null ? null : describeHistory(history),
     collectors: [...collectors],
   };
 }

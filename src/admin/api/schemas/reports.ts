@@ -166,23 +166,24 @@ const openSchema = (description: string) =>
     },
     description,
   );
+export const historyStatusSchema = object(
+  {
+    state: words(['running', 'paused'], '`paused`: nothing is kept at present.'),
+    reason: text('Why it is paused.'),
+    size: count('Bytes of the history.'),
+    limit: count('Bytes that it may have.'),
+    lost: count('Entries that were given up since the start.'),
+    oldest: nullable(time('The oldest message kept; null: none.')),
+  },
+  'How the history is kept.',
+);
 export const overviewSchema = object(
   {
     time: time('Of these values.'),
     counts: countsSchema,
     incoming: openSchema('Connections open now.'),
     outgoing: openSchema('Connections open now.'),
-    history: object(
-      {
-        state: words(['running', 'paused'], '`paused`: nothing is kept at present.'),
-        reason: text('Why it is paused.'),
-        size: count('Bytes of the history.'),
-        limit: count('Bytes that it may have.'),
-        lost: count('Entries that were given up since the start.'),
-        oldest: nullable(time('The oldest message kept; null: none.')),
-      },
-      'How the history is kept.',
-    ),
+    history: historyStatusSchema,
   },
   'The present.',
 );

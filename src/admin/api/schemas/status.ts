@@ -1,6 +1,7 @@
 // What the gateway is doing, and what it is.
 import Type, { type Static } from 'typebox';
 import { count, flag, list, nullable, object, revisionNumber, text, time, words } from './form.ts';
+import { historyStatusSchema } from './reports.ts';
 
 export const statusSchema = object(
   {
@@ -54,6 +55,13 @@ export const statusSchema = object(
     disk: object({ free: count('Bytes.'), total: count('Bytes.') }, 'The file system of the data directory.'),
     cpu: Type.Number({ minimum: 0, description: 'Seconds of CPU time since the start.' }),
     memory: count('Resident bytes.'),
+    dnssec: nullable(
+      object(
+        { state: text('`validating`, `not-validating`, `untrusted` or `unreachable`.'), text: text('A sentence.') },
+        'Whether there is a resolver whose validation of DNSSEC is believed, without which there is no DANE.',
+      ),
+    ),
+    history: nullable(historyStatusSchema),
     collectors: list(
       object(
         {
