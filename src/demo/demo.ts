@@ -127,7 +127,8 @@ browser warns of the demo's certificate). Meanwhile, in a second terminal, from 
 and there, for example:
 
   sslconfig        INBOUND, then "1-2": TLS 1.2 and 1.3 only
-  commit           from the next round on old-printer.demo is refused, and the log says what it offered and what we allow
+  preview          who would break: old-printer.demo, by name, with its messages
+  commit           says so and asks; from the next round on old-printer.demo is refused, and the log says what it offered and what we allow
   rollbackconfig   the way back
   status           what the gateway is doing;  showrecipients  the queue;  help  everything else
 

@@ -5,6 +5,8 @@ import { messageOf } from '../errors.ts';
 
 export interface Partner {
   readonly name: string;
+  /** Its own on the loopback, so that the gateway tells the partners apart. */
+  readonly address: string;
   /** What it can do, for the screen. */
   readonly about: string;
   /** null: it has never heard of STARTTLS. */
@@ -14,27 +16,32 @@ export interface Partner {
 export const partners: readonly Partner[] = [
   {
     name: 'old-printer.demo',
+    address: '127.0.0.11',
     about: 'speaks TLS 1.0 only',
     tls: { minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' },
   },
   {
     name: 'erp.demo',
+    address: '127.0.0.12',
     about: 'speaks TLS 1.2 only',
     tls: { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' },
   },
   {
     name: 'modern.demo',
+    address: '127.0.0.13',
     about: 'speaks TLS 1.3 with ML-KEM (X25519MLKEM768)',
     tls: { minVersion: 'TLSv1.3', ecdhCurve: 'X25519MLKEM768:X25519' },
   },
-  { name: 'scanner.demo', about: 'knows no TLS', tls: null },
+  { name: 'scanner.demo', address: '127.0.0.14', about: 'knows no TLS', tls: null },
 ];
 
 const patience = 15_000;
 
 /** Sends one message. Resolves with how it went: `TLSv1.3 TLS_AES_256_GCM_SHA384`, `clear text`; rejects with the reason. */
 export async function send(partner: Partner, port: number, subject: string): Promise<string> {
-  const raw = net.connect({ host: '127.0.0.1', port, noDelay: true });
+  // Only Linux has all of 127/8 without being told.
+  const own = process.platform === 'linux' ? { localAddress: partner.address } : {};
+  const raw = net.connect({ host: '127.0.0.1', port, noDelay: true, ...own });
   const timer = setTimeout(() => raw.destroy(new Error('no answer in time')), patience);
   try {
     const clear = new Conversation(raw);

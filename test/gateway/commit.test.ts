@@ -65,7 +65,7 @@ test(
       const begin = performance.now();
       await session.load(configuration(port, sink.port, { versions: protocol }));
       const sent = performance.now();
-      assert.match(await session.run('commit "turn" N'), /Changes committed: /);
+      assert.match(await session.run('commit "turn" N Y'), /Changes committed: /);
       commits.push({ sent, answered: performance.now(), protocol });
       await sleep(Math.max(0, 200 - (performance.now() - begin)));
     }

@@ -86,7 +86,7 @@ export async function openSession(t: TestContext, data: string): Promise<AdminSe
     load,
     commit: async (config, comment = 'test') => {
       const loaded = await load(config);
-      return loaded + (await run(`commit "${comment}" N`));
+      return loaded + (await run(`commit "${comment}" N Y`));
     },
   };
 }

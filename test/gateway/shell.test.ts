@@ -336,7 +336,7 @@ test('config export, import, diff and history, on a running and on a stopped gat
     assert.equal(again.status, 0);
     assert.equal(again.output, 'Nothing would change.\n');
     // A script that runs twice fails the second time no more than the first.
-    const idle = await postern(['shell', '--data', data, '-c', 'commit "TLS 1.2 and 1.3 only" Y']);
+    const idle = await postern(['shell', '--data', data, '-c', 'commit "TLS 1.2 and 1.3 only" Y Y']);
     assert.deepEqual([idle.status, idle.output.trim(), idle.errors], [0, 'There is no data to commit.', '']);
     const diff = await config('diff', '1', '2');
     assert.equal(diff.output, 'tls.inbound.versions: TLSv1.1, TLSv1.2 -> TLSv1.1, TLSv1.2, TLSv1.3\n');

@@ -154,7 +154,7 @@ test('the same change through the shell, with a token and with a logon: diffs an
   };
   const change = { tls: { inbound: { versions: ['TLSv1.3'] } } };
 
-  const shell = await gateway.shell(['sslconfig inbound 1', '', '', 'commit "only 1.3" Y', 'commitdetail']);
+  const shell = await gateway.shell(['sslconfig inbound 1', '', '', 'commit "only 1.3" Y Y', 'commitdetail']);
   const shown = /tls\.inbound\.versions: .*/.exec(shell.output)?.[0];
   await back();
   assert.equal((await program.ask('PATCH', '/configuration/candidate', change, { ...merge, ...bearer })).status, 200);
