@@ -16,7 +16,8 @@ export function previewLines(report: PreviewReport): readonly string[] {
 /** What an administrator should know before a commit; empty where TLS does not change or nobody was seen. */
 export function summaryLines(report: PreviewReport): readonly string[] {
   const changed =
-    report.targets.some((target) => target.changed && target.observed !== null) || report.outgoing.changed;
+    report.targets.some((target) => target.changed && target.hellos.known + target.clearText.peers > 0) ||
+    report.outgoing.changed;
   return changed ? sections(report, namedInSummary) : [];
 }
 
@@ -25,9 +26,9 @@ function sections(report: PreviewReport, most: number): readonly string[] {
   for (const target of report.targets) lines.push(...targetLines(target, most));
   lines.push(...outgoingLines(report.outgoing, most));
   if (lines.length === 0) lines.push('TLS does not change.');
+  else if (!report.complete) lines.push('Not everything was examined yet.');
   else if (report.breaks === 0) lines.push(`Nobody who was seen in the last ${report.days} days breaks.`);
   else lines.push(`${plural(report.breaks, 'peer')} of the last ${report.days} days would break.`);
-  if (!report.complete) lines.push('Not everything was examined yet.');
   return lines;
 }
 
@@ -35,6 +36,13 @@ function targetLines(target: TargetPreview, most: number): readonly string[] {
   if (!target.changed) return [];
   const { observed, totals, groups, mayRefuse } = target;
   const title = targetName(target);
+  if (observed === null && target.hellos.known > 0) {
+    const { examined, known } = target.hellos;
+    const { connections } = totals.breaks;
+    return [
+      `${title}: ${number(examined)} of ${number(known)} hellos replayed so far, ${plural(connections, 'connection')} would break.`,
+    ];
+  }
   if (observed === null) return [`${title}: nobody was seen there yet, so nothing can be foretold.`];
   const counts = changes
     .filter((change) => totals[change].peers > 0)

@@ -137,7 +137,12 @@ There is no data to commit.
 
 gw.example.com> quit
 `;
-    assert.equal(output.replace(/\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT/, 'DATE'), expected);
+    // What the preview says before a commit depends on which handshakes history has by now.
+    const dialogue = output.replace(
+      /\n(Inbound SMTP, listener "inbound": [^\n]*\n)[\s\S]*?(?=Changes committed: )/,
+      '',
+    );
+    assert.equal(dialogue.replace(/\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT/, 'DATE'), expected);
     assert.equal(await speaks13(port), true);
     const committed =
       /^\w{3} \w{3} [ \d]\d [\d:]{8} \d{4} Info: PID \d+: User \w+ commit changes: enable TLS 1\.3 for inbound$/m;

@@ -7,7 +7,7 @@ import type { Command, Dialogue } from './command.ts';
 
 const mostDays = 3650;
 /** Before a commit nobody waits longer than this (ms). */
-const commitPatience = 20_000;
+const commitPatience = 5_000;
 
 export const preview: Command = {
   name: 'preview',
@@ -42,16 +42,27 @@ function daysOf(word: string | undefined): number {
  * it is a help, not a lock.
  */
 export async function printSummary(host: AdminHost, dialogue: Dialogue, user: string): Promise<boolean> {
+  const patience = AbortSignal.timeout(commitPatience);
+  let figures: PreviewReport | null = null;
   let report: PreviewReport;
   try {
-    const signal = AbortSignal.any([dialogue.signal, AbortSignal.timeout(commitPatience)]);
-    report = await host.preview(host.config.candidate(user).config, { days: 30, signal });
+    report = await host.preview(host.config.candidate(user).config, {
+      days: 30,
+      signal: AbortSignal.any([dialogue.signal, patience]),
+      onProgress: (progress) => {
+        figures = progress;
+      },
+    });
   } catch (error) {
     if (dialogue.signal.aborted) throw error;
-    dialogue.print(`\nNo preview could be made: ${messageOf(error)}`);
-    return false;
+    if (figures === null || !patience.aborted) {
+      const reason = patience.aborted ? `it was not made within ${commitPatience / 1000} s` : messageOf(error);
+      dialogue.print(`\nNo preview could be made: ${reason}`);
+      return false;
+    }
+    report = figures;
   }
   const lines = summaryLines(report);
   if (lines.length > 0) dialogue.print(`\n${lines.join('\n')}\n`);
-  return report.breaks > 0;
+  return report.breaks > 0 || report.targets.some(({ totals }) => totals.breaks.connections > 0);
 }
