@@ -1,5 +1,5 @@
 // What becomes of the whole gateway as things grow: its queue, a destination that is down, connections, commits.
-//   npm run bench -- growth [deferred] [down] [connections] [commit]     all four without a name
+//   npm run bench -- growth [deferred] [down] [connections] [commit] [dashboards]   all without a name
 //     --seconds 10         of each timed run, after a warm-up
 //     --rounds 2           of each comparison, in turns
 //     --count 1000000      deferred: messages in the queue (8 GB of disk for a million)
@@ -7,6 +7,7 @@
 //     --backlog 10000      down: messages for the destination that is down
 //     --connections 10,100,1000,10000    connections: how many at a time
 //     --per-connection 20  connections: messages on each before it is closed
+//     --dashboards 20      dashboards: pages that are open at a time
 //     --messages 20000     connections: least number of messages a run
 //     --directory DIR      where queues are written; bench/run/growth without
 // A gateway is started as bench/adapters/postern does it. Tables go to standard output, progress to standard error; the exit
@@ -19,12 +20,13 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '../src/errors.ts';
 import { measureCommit } from './growth/commit.ts';
 import { measureConnections } from './growth/connections.ts';
+import { measureDashboards } from './growth/dashboards.ts';
 import { measureDeferred } from './growth/deferred.ts';
 import { measureDown } from './growth/down.ts';
 import type { Stand } from './growth/sink.ts';
 
 const here = import.meta.dirname;
-const parts = ['deferred', 'down', 'connections', 'commit'] as const;
+const parts = ['deferred', 'down', 'connections', 'commit', 'dashboards'] as const;
 
 /** Sources are copied, so that a benchmark that runs at the same time keeps its programs. */
 function build(directory: string | undefined): Stand {
@@ -67,10 +69,11 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string', default: '10,100,1000,10000' },
     'per-connection': { type: 'string', default: '20' },
     messages: { type: 'string', default: '20000' },
+    dashboards: { type: 'string', default: '20' },
     directory: { type: 'string' },
   },
 });
-const number = (name: 'seconds' | 'rounds' | 'count' | 'backlog' | 'per-connection' | 'messages') =>
+const number = (name: 'seconds' | 'rounds' | 'count' | 'backlog' | 'per-connection' | 'messages' | 'dashboards') =>
   wholeNumbers(name, values[name])[0] ?? 1;
 const unknown = positionals.find((word) => !parts.some((part) => part === word));
 if (unknown !== undefined) refuse(`"${unknown}" is none of ${parts.join(', ')}`);
@@ -94,6 +97,7 @@ const measure = {
   down: () => measureDown(stand, { backlog, seconds, rounds }),
   connections: () => measureConnections(stand, { connections, perConnection: number('per-connection'), least, rounds }),
   commit: () => measureCommit(stand, { seconds, rounds }),
+  dashboards: () => measureDashboards(stand, { seconds, rounds, dashboards: number('dashboards') }),
 };
 for (const part of wanted) {
   try {

@@ -17,6 +17,8 @@ export interface GatewayWish {
   readonly name: string;
   /** YAML beside the listener, its certificate, and limits that are out of the way. */
   readonly config: string;
+  /** Ports of the web interface; none without. */
+  readonly guiPorts?: readonly number[];
 }
 
 export interface RunningGateway {
@@ -24,6 +26,8 @@ export interface RunningGateway {
   readonly data: string;
   /** From the start of the process to "is ready", ms. */
   readonly readyAfter: number;
+  /** What it has printed so far. */
+  output(): string;
   /** CPU seconds so far, all threads. */
   cpu(): number;
   /** MiB now, and the most so far. */
@@ -37,14 +41,17 @@ export function dataOf(stand: Stand, name: string): string {
 }
 
 /** On a directory that has a configuration, that one counts: a gateway that is started again has its old port. */
-export async function startGateway(stand: Stand, { name, config }: GatewayWish): Promise<RunningGateway> {
+export async function startGateway(
+  stand: Stand,
+  { name, config, guiPorts = [] }: GatewayWish,
+): Promise<RunningGateway> {
   const [free, data] = [await freePort(), dataOf(stand, name)];
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const file = join(stand.directory, name, 'gateway.yaml');
   writeFileSync(
     file,
     `hostname: gw.bench.example
-gui: { ports: [] }
+gui: { ports: [${guiPorts.join(', ')}] }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${free}, tls: preferred, certificate: bench }
 certificates:
@@ -56,6 +63,10 @@ ${config}
   );
   const began = performance.now();
   const child = start(process.execPath, [launcher, 'serve', '--data', data, '--config', file]);
+  let output = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
   const port = await ready(child);
   const readyAfter = performance.now() - began;
   const proc = `/proc/${child.pid}`;
@@ -63,6 +74,7 @@ ${config}
     port,
     data,
     readyAfter,
+    output: () => output,
     cpu: () => {
       // proc(5): the name in brackets may hold anything; utime and stime are the 12th and 13th behind it.
       const fields = readFileSync(`${proc}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
