@@ -1,7 +1,7 @@
 // Names and addresses as they are written in the configuration, and their canonical forms.
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { quote } from './issue.ts';
+import { quote } from './quote.ts';
 
 /** A parsed value, or why it is none and what would be right. */
 export type Parsed<T> =

@@ -3,7 +3,7 @@ import { isIP, isIPv4 } from 'node:net';
 import { PosternError } from '../errors.ts';
 import { checkCiphers } from '../tls/ciphers.ts';
 import { checkSelection } from '../tls/versions.ts';
-import { type ConfigIssue, nearest, quote } from './issue.ts';
+import { type ConfigIssue, nearest } from './issue.ts';
 import {
   canonicalAddress,
   canonicalRange,
@@ -20,6 +20,7 @@ import {
   parseTarget,
 } from './names.ts';
 import type { Path } from './node.ts';
+import { quote } from './quote.ts';
 import type { GatewayConfig } from './schema.ts';
 import { parseDuration, parseSize } from './units.ts';
 

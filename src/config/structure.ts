@@ -1,6 +1,6 @@
 // A document against the schema: unknown keys, missing keys, wrong types, values out of range.
 import { PosternError } from '../errors.ts';
-import { type ConfigIssue, nearest, quote } from './issue.ts';
+import { type ConfigIssue, nearest } from './issue.ts';
 import {
   amountOf,
   expectation,
@@ -11,6 +11,7 @@ import {
   rootNode,
   type SchemaNode,
 } from './node.ts';
+import { quote } from './quote.ts';
 
 /** A hopelessly wrong document is not worth a longer list. */
 const most = 100;

@@ -1,7 +1,7 @@
 // The lists of the configuration as tables: a page of rows, one row changed. A list may have 100,000 rows.
 import { PosternError } from '../errors.ts';
 import { same } from './elements.ts';
-import { quote } from './issue.ts';
+import { quote } from './quote.ts';
 import type { GatewayConfig } from './schema.ts';
 import type { TableName, TableValue } from './table-names.ts';
 

@@ -21,9 +21,9 @@ import {
   type Locate,
   type LocatedIssue,
   locateIssues,
-  quote,
 } from './issue.ts';
 import { formatPath, type Path, rootNode, type SchemaNode } from './node.ts';
+import { quote } from './quote.ts';
 import type { GatewayConfig } from './schema.ts';
 import { type Validation, validateDocument } from './validate.ts';
 
