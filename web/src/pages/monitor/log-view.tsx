@@ -20,6 +20,7 @@ const near = 24;
 export function LogLines({ label, tail, older, onFilter, onFollowing }: LogLinesProps) {
   const box = useRef<HTMLDivElement>(null);
   const following = useRef(true);
+  const top = useRef(0);
   const before = useRef({ older: older.length, height: 0 });
   useLayoutEffect(() => {
     const element = box.current;
@@ -30,7 +31,10 @@ export function LogLines({ label, tail, older, onFilter, onFollowing }: LogLines
   });
   const scrolled = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }: UIEvent<HTMLDivElement>) => {
     const atEnd = scrollHeight - scrollTop - clientHeight < near;
-    if (atEnd === following.current) return;
+    // Only who scrolls up leaves the end; a box that became smaller, or lines that came, do not.
+    const left = scrollTop < top.current;
+    top.current = scrollTop;
+    if (atEnd === following.current || (!atEnd && !left)) return;
     following.current = atEnd;
     onFollowing(atEnd);
   };

@@ -67,7 +67,6 @@ export function TlsConnections() {
         key: name,
         title: titleOf(title, words),
         align: 'right',
-        tight: true,
         render: (row) => <Count value={row[name]} name={name} text={format.number(row[name])} />,
       }),
     ),
