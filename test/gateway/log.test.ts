@@ -56,6 +56,7 @@ const forms: readonly (readonly [event: string, form: string])[] = [
     'smtp.out.security',
     String.raw`DCID \d+ domain \S+ tls=(none|preferred|required):(none|encrypted|failed)( \([^\n]+\))?`,
   ],
+  ['alert.tls', String.raw`Alert: TLS to \S+ failed: host \S+, tls=required: [^\n]+`],
   ['delivery.start', String.raw`Delivery start DCID \d+ MID \d+ to RID \[\d+(, \d+)*\]`],
   ['delivery.done', String.raw`Message done DCID \d+ MID \d+ to RID \[\d+(, \d+)*\]`],
   ['delivery.response', String.raw`MID \d+ RID \[\d+(, \d+)*\] Response '.*'`],
@@ -83,8 +84,12 @@ const forms: readonly (readonly [event: string, form: string])[] = [
 ];
 const frame = [/^Info: Begin Logfile$/, /^Info: Version: .+ SN: \S+$/, /^Info: Time offset from UTC: -?\d+ seconds$/];
 
+function levelOf(event: string): string {
+  return event === 'alert.tls' ? 'Warning' : 'Info';
+}
+
 function formOf(line: string): string | null {
-  for (const [event, form] of forms) if (new RegExp(`^Info: ${form}$`).test(line)) return event;
+  for (const [event, form] of forms) if (new RegExp(`^${levelOf(event)}: ${form}$`).test(line)) return event;
   return null;
 }
 
@@ -398,7 +403,7 @@ test('every line of the reference, from the situation that it tells of', { skip 
     for (const [index, [event, line]] of events.entries()) {
       const entry = JSON.parse(entries[index] ?? '{}') as Record<string, unknown>;
       assert.equal(entry['event'], event, `${line}\n${entries[index]}`);
-      assert.equal(entry['level'], 'Info');
+      assert.equal(entry['level'], levelOf(event ?? ''));
       assert.match(String(entry['time']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       for (const id of ['icid', 'dcid', 'mid', 'sender', 'recipient', 'subject', 'detail', 'response', 'address']) {
         const value = entry[id];
