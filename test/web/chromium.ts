@@ -58,9 +58,9 @@ export async function openPage(t: TestContext, origin: string, options: PageOpti
 }
 
 /** Makes the first administrator, who is logged on then. */
-export async function setUp(page: Page, { setupPath }: WebGateway): Promise<void> {
+export async function setUp(page: Page, { setupPath }: WebGateway, name: string = administrator.name): Promise<void> {
   await page.goto(setupPath);
-  await page.getByLabel(/^(Username|Benutzername)/).fill(administrator.name);
+  await page.getByLabel(/^(Username|Benutzername)/).fill(name);
   await page
     .getByRole('textbox', { name: /^(New password|Neues Kennwort)\b(?!.*(again|wiederholen))/ })
     .fill(administrator.password);
