@@ -41,7 +41,7 @@ export class RecordedLog implements EventSink {
   readonly lines: string[] = [];
 
   record<V extends readonly Value[]>(event: EventDefinition<V>, ...values: V): void {
-    this.lines.push(event.text(...values));
+    if (event.log !== 'none') this.lines.push(event.text(...values));
   }
 
   /** Without the lines about certificates, whose texts have dates. */

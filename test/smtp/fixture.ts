@@ -37,6 +37,7 @@ export class RecordedLog implements EventSink {
   #waiting: { readonly pattern: RegExp; readonly resolve: (line: string) => void }[] = [];
 
   record<V extends readonly Value[]>(definition: EventDefinition<V>, ...values: V): void {
+    if (definition.log === 'none') return;
     const line = definition.text(...values);
     this.lines.push(line);
     for (const waiter of this.#waiting) if (waiter.pattern.test(line)) waiter.resolve(line);
