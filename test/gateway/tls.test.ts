@@ -42,7 +42,8 @@ function menuNumbers(selection: readonly TlsVersion[]): string {
 
 async function select(gateway: RunningGateway, selection: readonly TlsVersion[]): Promise<void> {
   const choice = menuNumbers(selection);
-  const dialogue = ['sslconfig', 'inbound', choice, '', 'OutBound', choice, '', '', 'commit', `now ${choice}`, 'Y'];
+  // The last word: clients of the selection before would break, and that is meant.
+  const dialogue = ['sslconfig', 'inbound', choice, '', 'OutBound', choice, '', '', `commit "now ${choice}" Y Y`];
   const { status, output } = await gateway.shell(dialogue);
   assert.equal(status, 0, output);
   assert.match(output, /^Changes committed: /m, output);
