@@ -79,7 +79,7 @@ function Log({ name, filter, onFilter }: LogProps) {
             {t('log.older')}
           </Button>
         </Group>
-        <Text size="sm" c="dimmed" role="status">
+        <Text size="sm" c="dimmed" role="status" className={classes['status']}>
           {log.paused
             ? t('log.waiting', { count: log.waiting })
             : log.live
