@@ -2,6 +2,7 @@
 // `npm test -- test/smtp` runs the tests below one folder only, without the checks.
 import { spawn, spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { join } from 'node:path';
 import { installPeers } from './peers/install.mjs';
 
 const say = (text) => process.stdout.write(`${text}\n`);
@@ -43,7 +44,15 @@ const child = spawn(
     '--test-reporter=spec',
     ...files,
   ],
-  { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' } },
+  {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      FORCE_COLOR: process.stdout.isTTY ? '1' : '0',
+      // Shared by all gateways that tests start, each on a new data directory: 2.0 instead of 3.7 s of processor time a start.
+      NODE_COMPILE_CACHE: join(import.meta.dirname, '..', 'node_modules', '.cache', 'tests'),
+    },
+  },
 );
 /** The runner's own counts: `ℹ pass 12`. Behind them come the details of what failed. */
 const counts = new Map();
