@@ -30,6 +30,7 @@ const retryAfter = 1000;
 const rotateRetryAfter = 60_000;
 /** How long `stop` waits for a write that does not come back, in ms. */
 const stopTimeout = 3000;
+const lineEnd = Buffer.from('\n');
 
 export class LogFile {
   #options: LogFileOptions;
@@ -56,6 +57,8 @@ export class LogFile {
   #failure: string | null = null;
   #lost = 0;
   #reopen = false;
+  /** What the open file's last line lacks: its end could not be written. */
+  #owed = '';
   #rotateNotBefore = 0;
   /** Not 0: the path could not be opened. */
   #openNotBefore = 0;
@@ -248,7 +251,7 @@ export class LogFile {
 
   /** From the open file to the one at the path. Where that cannot be opened the old one goes on, and it is tried again. */
   #switch(now: number): void {
-    const old = this.#fd;
+    const [old, owed] = [this.#fd, this.#owed];
     try {
       this.#fd = this.#open();
     } catch (error) {
@@ -262,7 +265,7 @@ export class LogFile {
     }
     this.#openNotBefore = 0;
     this.#reopen = false;
-    finish(old, this.#options.end(now), this.#options.warn);
+    finish(old, owed + this.#options.end(now), this.#options.warn);
     this.#begin(now);
   }
 
@@ -296,7 +299,10 @@ export class LogFile {
     }
   }
 
-  /** Opens the path for appending; sets `#size`, `#begun` and `#used`. A line cut short by a crash gets its end. */
+  /**
+   * Opens the path for appending; sets `#size`, `#begun`, `#used` and `#owed`. A line cut short by a crash gets its end; on a full
+   * disk that is owed.
+   */
   #open(): number {
     const fd = openSync(this.#path, 'a+', 0o640);
     try {
@@ -304,13 +310,14 @@ export class LogFile {
       this.#size = size;
       this.#used = size > 0;
       this.#begun = Date.now();
+      this.#owed = '';
       if (size === 0) return fd;
       const head = Buffer.alloc(64);
       const length = readSync(fd, head, 0, head.length, 0);
       this.#begun = firstTime(head.toString('latin1', 0, length)) ?? birthtimeMs;
       const last = Buffer.alloc(1);
       readSync(fd, last, 0, 1, size - 1);
-      if (last[0] !== 10) this.#size += writeSync(fd, '\n');
+      if (last[0] !== 10 && this.#tryWrite(fd, lineEnd) === 0) this.#owed = '\n';
       return fd;
     } catch (error) {
       closeSync(fd);
@@ -320,19 +327,26 @@ export class LogFile {
 
   /** The first lines go before all that waits; on a full disk they wait too. */
   #begin(now: number): void {
-    const text = this.#options.begin(now);
+    const text = this.#owed + this.#options.begin(now);
     if (text === '') return;
     const buffer = Buffer.from(text, 'utf8');
-    let written = 0;
-    try {
-      written = writeSync(this.#fd, buffer);
-    } catch (error) {
-      this.#failure ??= messageOf(error);
-    }
-    this.#size += written;
+    const written = this.#tryWrite(this.#fd, buffer);
+    this.#owed = '';
     if (written === buffer.length) return;
     this.#chunks.unshift(buffer.subarray(written));
     this.#held += buffer.length - written;
+  }
+
+  /** Bytes that were written, counted in `#size`; 0 where they cannot be. */
+  #tryWrite(fd: number, data: Buffer): number {
+    try {
+      const written = writeSync(fd, data);
+      this.#size += written;
+      return written;
+    } catch (error) {
+      this.#failure ??= messageOf(error);
+      return 0;
+    }
   }
 
   #removeOldest(): void {
