@@ -115,6 +115,11 @@ function report(kind) {
 }
 
 const args = process.argv.slice(2);
+if (args.includes('--help') || args.includes('-h')) {
+  const head = readFileSync(fileURLToPath(import.meta.url), 'utf8').split('\n');
+  for (const line of head.slice(0, head.findIndex((text) => !text.startsWith('//')))) say(line.slice(3));
+  process.exit(0);
+}
 const what = args[0] !== undefined && !args[0].startsWith('--') ? args.shift() : 'throughput';
 if (what === 'growth') {
   const { status } = spawnSync(process.execPath, [join(here, 'growth.ts'), ...args], { stdio: 'inherit' });
