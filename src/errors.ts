@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'nothing-pending'
   | 'rate-limited'
   | 'lock-out'
+  | 'old-connection'
   | 'too-large'
   | 'unsupported-media-type'
   | 'method-not-allowed';

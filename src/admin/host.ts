@@ -1,4 +1,5 @@
 // How the administrator's commands see the rest of the program. Control implements it; shell, REST API and UI share it.
+import type { Waiting } from '../config/confirmation.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { ConfigStore } from '../config/store.ts';
 import type { Verdict } from '../delivery/verify.ts';
@@ -34,6 +35,8 @@ export interface Actor {
   readonly address: string;
   /** The first TLS flight of his present connection, ClientHello included; null where there is none. */
   readonly flight: Uint8Array | null;
+  /** When his present connection was accepted, as `performance.now()`. */
+  readonly connected: number;
 }
 
 export interface PreviewChoice {
@@ -48,6 +51,11 @@ export interface CommitChoice {
   readonly keep: boolean;
   /** Although an administrator could not connect to the web UI any more. */
   readonly force?: boolean;
+  /**
+   * Without a confirmation within so many ms what it changed is taken back; 0: none is needed. Default: 10 minutes where versions,
+   * ciphers, certificate, address or ports of the web service change, else 0.
+   */
+  readonly confirmWithin?: number;
 }
 
 /** What came of a commit. */
@@ -57,6 +65,8 @@ export interface CommitResult {
   readonly revision: number;
   /** What an administrator should know about it, a sentence each. */
   readonly warnings: readonly string[];
+  /** When it is taken back unless it is confirmed; null: it needs no confirmation. */
+  readonly confirmBy: Date | null;
 }
 
 export interface ThreadStatus {
@@ -89,6 +99,8 @@ export interface GatewayStatus {
   readonly started: number;
   /** The committed revision. */
   readonly revision: number;
+  /** Revisions that are taken back unless they are confirmed; null: there are none. */
+  readonly waiting: Waiting | null;
   readonly threads: readonly ThreadStatus[];
   readonly connections: {
     /** Open now. */
@@ -153,6 +165,13 @@ export interface AdminHost {
    * pending), `in-use` (a port), `lock-out` (say it again with `force`) or `timeout`; then nothing is changed.
    */
   commit(actor: Actor, comment: string, choice: CommitChoice): Promise<CommitResult>;
+  /**
+   * What waits for a confirmation (`config.waiting`) stays in force. Throws `not-found` where nothing does, `old-connection` where
+   * the actor's connection was there before the commit.
+   */
+  confirm(actor: Actor): Promise<Waiting>;
+  /** What waits is taken back at once. The new revision, or null where nothing of it was left. Throws `not-found`, or as `commit`. */
+  takeBack(actor: Actor): Promise<number | null>;
   /**
    * Connects to the domains as a delivery under the committed configuration would, without mail. Each verdict is told as soon
    * as it is there, with how many there are by then.

@@ -60,6 +60,17 @@ function warningsOf(next: Snapshot, present: Snapshot, newCertificate: boolean):
 const certificateWarning =
   'The web UI has another certificate: browsers and programs that do not trust it warn, or refuse to connect.';
 
+/** The change may cut off whoever makes it. */
+export function changesWebAccess(next: Snapshot, present: Snapshot): boolean {
+  const { gui, tls } = next;
+  return (
+    !same(tls.gui, present.tls.gui) ||
+    !same(gui.ports, present.gui.ports) ||
+    gui.address !== present.gui.address ||
+    !same(webCertificate(next), webCertificate(present))
+  );
+}
+
 function addressWarnings(next: Snapshot, present: Snapshot): string[] {
   const origins = next.gui.ports.map((port) => webOrigin(next.gui, port));
   if (same(next.gui.ports, present.gui.ports) && next.gui.address === present.gui.address) return [];

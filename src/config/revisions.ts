@@ -15,6 +15,8 @@ import { restoreDocument } from './validate.ts';
 
 const magic = 'postern-revision ';
 const headLimit = 8192;
+/** Fits, in UTF-8 and with every character escaped, into the head line. */
+const longestComment = 1000;
 
 /** An entry of the history. */
 export interface RevisionInfo {
@@ -127,7 +129,12 @@ export class RevisionFiles {
   /** Writes the next revision durably: when this returns it is the one in force, also after a crash. */
   async append(entry: NewRevision, config: GatewayConfig): Promise<RevisionInfo> {
     const body = `${JSON.stringify(config)}\n`;
-    const head: Head = { ...entry, bytes: Buffer.byteLength(body), sha256: hash(body) };
+    const head: Head = {
+      ...entry,
+      comment: cleanComment(entry.comment),
+      bytes: Buffer.byteLength(body),
+      sha256: hash(body),
+    };
     await writeDurably(this.#file(entry.number), `${magic}${JSON.stringify(head)}\n${body}`);
     this.#highest = entry.number;
     this.#heads.push(head);
@@ -197,4 +204,13 @@ function isHead(value: unknown): value is Head {
 
 function hash(text: string): string {
   return createHash('sha256').update(text).digest('hex');
+}
+
+/** One line, bounded. */
+function cleanComment(comment: string): string {
+  return comment
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .toWellFormed()
+    .trim()
+    .slice(0, longestComment);
 }

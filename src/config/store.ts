@@ -5,12 +5,14 @@ import { messageOf, PosternError } from '../errors.ts';
 import { ensureDemoCertificate } from '../tls/certificates.ts';
 import { type Candidate, CandidateFiles } from './candidates.ts';
 import { assembleSnapshot } from './compile.ts';
+import { Confirmation, type Waiting } from './confirmation.ts';
 import { defaultConfig } from './defaults.ts';
 import { differenceLines } from './difference.ts';
 import { conflictError, Drafts, freeze, mergeCandidate, refuse } from './drafts.ts';
 import { same } from './elements.ts';
 import { type ConfigApply, Handover } from './handover.ts';
 import { changedFiles, type FileStamp, readMaterial } from './material.ts';
+import { mergeConfigs } from './merge.ts';
 import { RevisionFiles, type RevisionInfo } from './revisions.ts';
 import type { GatewayConfig } from './schema.ts';
 import type { CertificateSettings, Snapshot } from './snapshot.ts';
@@ -39,6 +41,8 @@ export interface Revision extends RevisionInfo {
 export interface CommitOptions {
   /** False: the configuration that this one replaces is not offered for rollback (it stays in the history). */
   readonly saveForRollback?: boolean;
+  /** Without a confirmation within so many ms what it changed is taken back; 0, the default: none is needed. Asked once it is prepared. */
+  readonly confirmWithin?: () => number;
 }
 
 export interface Committed extends Revision {
@@ -55,9 +59,20 @@ export interface Imported {
 
 export type { ConfigApply } from './handover.ts';
 
+/** Of a revision. */
+export interface Author {
+  readonly user: string;
+  readonly comment: string;
+}
+
+interface Parts {
+  readonly revisions: RevisionFiles;
+  readonly candidates: CandidateFiles;
+  readonly confirmation: Confirmation;
+  readonly present: Revision;
+}
+
 const keptRevisions = 1000;
-/** Fits, in UTF-8 and with every character escaped, into the head line of a revision. */
-const longestComment = 1000;
 
 export class ConfigStore {
   /** What an administrator should hear about the data directory: damaged files, an ignored `initial`. */
@@ -69,6 +84,7 @@ export class ConfigStore {
   readonly #handover: Handover;
   readonly #revisions: RevisionFiles;
   readonly #drafts: Drafts;
+  readonly #confirmation: Confirmation;
   #demo: CertificateSettings | null;
   #present: Revision;
   #snapshot: Snapshot | null = null;
@@ -77,17 +93,14 @@ export class ConfigStore {
   #turn: Promise<unknown> = Promise.resolve();
   readonly #watchers = new Set<() => void>();
 
-  private constructor(
-    directory: string,
-    options: StoreOptions,
-    parts: { revisions: RevisionFiles; candidates: CandidateFiles; present: Revision },
-  ) {
+  private constructor(directory: string, options: StoreOptions, parts: Parts) {
     this.#directory = directory;
     this.#now = options.now ?? Date.now;
     this.#handover = new Handover(options.deadline ?? 15_000, this.warnings);
     this.#demo = options.demo ?? null;
     this.#revisions = parts.revisions;
     this.#drafts = new Drafts(parts.candidates, directory, this.#now);
+    this.#confirmation = parts.confirmation;
     this.#present = parts.present;
   }
 
@@ -110,8 +123,10 @@ export class ConfigStore {
     }
     const present = found === null ? null : { ...found.info, config: found.config };
     if (present === null) return ConfigStore.#create(dataDirectory, options, revisions, candidates);
-    const store = new ConfigStore(dataDirectory, options, { revisions, candidates, present });
-    store.warnings.push(...revisions.warnings, ...candidates.warnings);
+    const warnings: string[] = [];
+    const confirmation = await Confirmation.open(join(dataDirectory, 'config'), present.number, warnings);
+    const store = new ConfigStore(dataDirectory, options, { revisions, candidates, confirmation, present });
+    store.warnings.push(...revisions.warnings, ...candidates.warnings, ...warnings);
     if (revisions.next !== present.number + 1) store.warnings.push(`revision ${present.number} is in force`);
     if (options.initial !== undefined) {
       store.warnings.push(
@@ -146,7 +161,8 @@ export class ConfigStore {
     };
     const info = await revisions.append(entry, read.config);
     const present = { ...info, config: freeze(read.config) };
-    const store = new ConfigStore(dataDirectory, options, { revisions, candidates, present });
+    const confirmation = await Confirmation.open(join(dataDirectory, 'config'), present.number, []);
+    const store = new ConfigStore(dataDirectory, options, { revisions, candidates, confirmation, present });
     store.changes.push(...read.changes);
     store.warnings.push(...revisions.warnings, ...candidates.warnings);
     return store;
@@ -263,25 +279,78 @@ export class ConfigStore {
       if (candidate.config === candidate.base) throw new PosternError('not-found', 'There is no data to commit.');
       const merge = mergeCandidate(candidate, this.#present);
       if (merge.conflicts.length > 0) throw conflictError(candidate, merge.conflicts, this.history());
-      const config = requireValid(merge.config);
-      const number = this.#revisions.next;
-      const { snapshot, stamps } = await this.#compile(config, number);
-      await this.#handover.prepare(apply, snapshot);
-      let info: RevisionInfo;
-      try {
-        const offersPrevious = options.saveForRollback ?? true;
-        const entry = { number, time: this.#now(), user, comment: cleanComment(comment), offersPrevious };
-        info = await this.#revisions.append(entry, config);
-      } catch (error) {
-        await this.#handover.abandon(apply, number);
-        throw error;
-      }
-      this.#present = { ...info, config: freeze(config) };
-      this.#snapshot = snapshot;
-      this.#stamps = stamps;
-      const problems = [await this.#handover.activate(apply, number), await this.#settle(user)];
-      return { ...this.#present, problem: problems.filter((text) => text !== null).join('; ') || null };
+      return this.#put(requireValid(merge.config), { user, comment }, apply, options);
     });
+  }
+
+  /** What waits for a confirmation; null: nothing does. */
+  waiting(): Waiting | null {
+    return this.#confirmation.waiting;
+  }
+
+  /** What waits is confirmed; what did, or null. Throws `io`, `disk-full`. */
+  confirm(): Promise<Waiting | null> {
+    return this.#exclusive(async () => {
+      const { waiting } = this.#confirmation;
+      await this.#confirmation.put(null);
+      return waiting;
+    });
+  }
+
+  /**
+   * Takes back what the revisions that wait have changed, as a new revision; what others committed since stays. Null: none waits,
+   * or nothing of it is left. `until`: only where their time is over by then, ms. Throws as `commit` does; then they still wait.
+   */
+  takeBack(author: Author, apply: ConfigApply, until = Number.POSITIVE_INFINITY): Promise<Committed | null> {
+    return this.#exclusive(async () => {
+      const { waiting } = this.#confirmation;
+      if (waiting === null || waiting.until > until) return null;
+      let config = this.#present.config;
+      // The newest first, so that each finds what it left behind.
+      for (const number of waiting.revisions.toReversed()) {
+        const before = await this.#replacedBy(number);
+        if (before !== null) config = mergeConfigs((await this.revision(number)).config, before, config).config;
+      }
+      const changed = !same(config, this.#present.config);
+      const committed = changed ? await this.#put(requireValid(structuredClone(config)), author, apply, {}) : null;
+      await this.#confirmation.put(null);
+      return committed;
+    });
+  }
+
+  /** Null: it is not kept any more. */
+  async #replacedBy(number: number): Promise<GatewayConfig | null> {
+    const before = this.history().find((entry) => entry.number < number);
+    return before === undefined ? null : (await this.revision(before.number)).config;
+  }
+
+  /** Prepare, store, activate. A valid configuration becomes the revision in force. */
+  async #put(config: GatewayConfig, author: Author, apply: ConfigApply, options: CommitOptions): Promise<Committed> {
+    const { user, comment } = author;
+    const number = this.#revisions.next;
+    const { snapshot, stamps } = await this.#compile(config, number);
+    await this.#handover.prepare(apply, snapshot);
+    const { waiting } = this.#confirmation;
+    let info: RevisionInfo;
+    try {
+      const time = this.#now();
+      const { saveForRollback: offersPrevious = true } = options;
+      const confirmWithin = options.confirmWithin?.() ?? 0;
+      if (confirmWithin > 0) {
+        const revisions = [...(waiting?.revisions ?? []), number];
+        await this.#confirmation.put({ revisions, user, since: time, until: time + confirmWithin });
+      }
+      info = await this.#revisions.append({ number, time, user, comment, offersPrevious }, config);
+    } catch (error) {
+      await this.#confirmation.put(waiting).catch(() => undefined); // what it says of a revision that never came is ignored
+      await this.#handover.abandon(apply, number);
+      throw error;
+    }
+    this.#present = { ...info, config: freeze(config) };
+    this.#snapshot = snapshot;
+    this.#stamps = stamps;
+    const problems = [await this.#handover.activate(apply, number), await this.#settle(user)];
+    return { ...this.#present, problem: problems.filter((text) => text !== null).join('; ') || null };
   }
 
   /** The snapshot of the revision in force; compiled when it is first asked for. */
@@ -370,13 +439,4 @@ export class ConfigStore {
 function headingOf(revision: Revision): string {
   const time = new Date(revision.time).toISOString();
   return `Postern configuration: revision ${revision.number}, ${time}, by ${revision.user}`;
-}
-
-/** One line, bounded. */
-function cleanComment(comment: string): string {
-  return comment
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
-    .toWellFormed()
-    .trim()
-    .slice(0, longestComment);
 }

@@ -15,7 +15,8 @@ import type {
   ThreadStatus,
   VerifyRequest,
 } from '../admin/host.ts';
-import { checkWebChange, helloLife } from '../admin/lock-out.ts';
+import { changesWebAccess, checkWebChange, helloLife } from '../admin/lock-out.ts';
+import type { Waiting } from '../config/confirmation.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';
@@ -29,6 +30,7 @@ import { previewSettings } from '../preview/settings.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
+import { Confirmations } from './confirmations.ts';
 import type { MailWorkerStatus } from './mail-worker.ts';
 import type { PreviewThread } from './preview.ts';
 import type { ThreadHandle } from './thread-handle.ts';
@@ -36,6 +38,8 @@ import type { ThreadPool } from './thread-pool.ts';
 
 /** A thread that does not say how it is within this (ms) is shown as silent. */
 const statusTimeout = 2_000;
+/** For what may cut off the one who commits it, ms. */
+const confirmWebChange = 10 * 60_000;
 
 export interface ControlHostOptions {
   readonly dataDirectory: string;
@@ -66,6 +70,7 @@ export class ControlHost implements AdminHost {
   readonly dataDirectory: string;
   readonly #started = Date.now();
   readonly #apply: ConfigApply;
+  readonly #confirmations: Confirmations;
 
   constructor({ dataDirectory, store, pool, log, preview, web }: ControlHostOptions) {
     this.config = store;
@@ -92,6 +97,7 @@ export class ControlHost implements AdminHost {
         pool.abandon(revision);
       },
     };
+    this.#confirmations = new Confirmations(store, this.#apply, log);
   }
 
   hostname(): string {
@@ -102,24 +108,46 @@ export class ControlHost implements AdminHost {
     return versionLine;
   }
 
-  async commit(actor: Actor, comment: string, { keep, force = false }: CommitChoice): Promise<CommitResult> {
+  async commit(actor: Actor, comment: string, choice: CommitChoice): Promise<CommitResult> {
+    const { keep, force = false } = choice;
     const { user, role, address, face } = actor;
     const warnings: string[] = [];
+    let { confirmWithin } = choice;
     const apply: ConfigApply = {
       ...this.#apply,
       // The snapshot that will be in force is what is looked at, after all merging.
       prepare: async (next) => {
         const hellos = this.people.users.lastHellos(Date.now() - helloLife);
-        warnings.push(...(await checkWebChange({ next, present: this.config.current(), actor, hellos, force })));
+        const present = this.config.current();
+        warnings.push(...(await checkWebChange({ next, present, actor, hellos, force })));
+        confirmWithin ??= changesWebAccess(next, present) ? confirmWebChange : 0;
         await this.#apply.prepare(next);
       },
     };
-    const committed = await this.config.commit(user, comment, apply, { saveForRollback: keep });
+    const committed = await this.config.commit(user, comment, apply, {
+      saveForRollback: keep,
+      confirmWithin: () => confirmWithin ?? 0,
+    });
     this.log.record(commitChanges, process.pid, user, comment);
     this.log.record(auditOnly, user, role, address, face, 'commit', comment);
     if (committed.problem !== null) this.log.record(systemWarning, committed.problem);
     if (committed.problem !== null) warnings.push(committed.problem);
-    return { time: new Date(committed.time), revision: committed.number, warnings };
+    const waiting = this.config.waiting();
+    const confirmBy = waiting?.revisions.includes(committed.number) === true ? new Date(waiting.until) : null;
+    if (confirmBy !== null) this.#confirmations.begun();
+    return { time: new Date(committed.time), revision: committed.number, warnings, confirmBy };
+  }
+
+  confirm(actor: Actor): Promise<Waiting> {
+    return this.#confirmations.confirm(actor);
+  }
+
+  async takeBack(actor: Actor): Promise<number | null> {
+    return (await this.#confirmations.takeBack(actor))?.number ?? null;
+  }
+
+  stop(): void {
+    this.#confirmations.stop();
   }
 
   async preview(config: GatewayConfig, { days, ...call }: PreviewChoice): Promise<PreviewReport> {
@@ -166,6 +194,7 @@ export class ControlHost implements AdminHost {
     return {
       started: this.#started,
       revision,
+      waiting: this.config.waiting(),
       threads: [
         ...mail.map((thread, index) => state(thread, workers[index] ?? null)),
         state(this.#pool.spool, queue),

@@ -12,6 +12,7 @@ import { systemCritical, systemNotice, systemWarning } from '../ledger/events.ts
 import { createEventSink, type LedgerSink } from '../ledger/sink.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
+import { takeBackAtStart } from './confirmations.ts';
 import { ControlHost } from './control-host.ts';
 import { lockDirectory } from './lock.ts';
 import { PreviewThread } from './preview.ts';
@@ -58,6 +59,7 @@ export class Gateway {
       undo.push(() => lock.release());
       const { initial, source = 'gateway.yaml' } = options;
       const store = await ConfigStore.open(dataDirectory, initial === undefined ? {} : { initial, source });
+      const takenBack = await takeBackAtStart(store);
       const snapshot = await store.snapshot();
       await probeNewAddresses(snapshot, null);
 
@@ -73,6 +75,7 @@ export class Gateway {
       undo.push(() => pool.stop(snapshot.timeouts.shutdown));
       await pool.start();
       gateway = new Gateway(store, pool, undo);
+      takenBack?.(gateway.#log);
       return await gateway.#open(dataDirectory, undo);
     } catch (error) {
       await unwind(undo);
@@ -133,6 +136,7 @@ export class Gateway {
       preview,
       web: () => this.#web,
     });
+    undo.push(() => host.stop());
     this.#people = host.people;
     undo.push(() => host.people.close());
     const web = await WebService.create({ host, snapshot: this.snapshot, assets: builtUi });

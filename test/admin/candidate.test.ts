@@ -13,7 +13,14 @@ import type { Actor } from '../../src/admin/host.ts';
 import { audit, auditOnly } from '../../src/ledger/events.ts';
 import { queueExample, TestHost } from './host.ts';
 
-const actor: Actor = { user: 'admin', role: 'administrator', face: 'API', address: '192.0.2.7', flight: null };
+const actor: Actor = {
+  user: 'admin',
+  role: 'administrator',
+  face: 'API',
+  address: '192.0.2.7',
+  flight: null,
+  connected: 0,
+};
 
 test('what changes a candidate is recorded in words; what changes nothing, or is refused, is not', async (t) => {
   const host = await TestHost.open({ initial: '' });

@@ -15,11 +15,13 @@ import type {
   QueueRow,
   VerifyRequest,
 } from '../../src/admin/host.ts';
+import type { Waiting } from '../../src/config/confirmation.ts';
 import type { GatewayConfig } from '../../src/config/schema.ts';
 import type { CertificateSettings } from '../../src/config/snapshot.ts';
 import { type ConfigApply, ConfigStore } from '../../src/config/store.ts';
 import { parseDuration } from '../../src/config/units.ts';
 import type { Verdict } from '../../src/delivery/verify.ts';
+import { PosternError } from '../../src/errors.ts';
 import { commitChanges, type EventDefinition, type EventSink, type Value } from '../../src/ledger/events.ts';
 import { PreviewEngine } from '../../src/preview/engine.ts';
 import type { PreviewReport } from '../../src/preview/report.ts';
@@ -121,7 +123,17 @@ export class TestHost implements AdminHost {
   async commit({ user }: Actor, comment: string, { keep }: CommitChoice) {
     const committed = await this.config.commit(user, comment, this.apply, { saveForRollback: keep });
     this.log.record(commitChanges, 1237, user, comment);
-    return { time: new Date(committed.time), revision: committed.number, warnings: [] };
+    return { time: new Date(committed.time), revision: committed.number, warnings: [], confirmBy: null };
+  }
+
+  async confirm(): Promise<Waiting> {
+    const waiting = await this.config.confirm();
+    if (waiting === null) throw new PosternError('not-found', 'nothing waits for a confirmation');
+    return waiting;
+  }
+
+  async takeBack({ user }: Actor) {
+    return (await this.config.takeBack({ user, comment: 'taken back' }, this.apply))?.number ?? null;
   }
 
   async verifyTls({ domains, dane }: VerifyRequest, tell: (verdict: Verdict, told: number) => void) {
@@ -201,6 +213,7 @@ function exampleStatus(): GatewayStatus {
   return {
     started: Date.now() - 81_929_000,
     revision: 1,
+    waiting: null,
     threads: [
       { role: 'mail', index: 0, revision: 1, state: 'running' },
       { role: 'mail', index: 1, revision: 1, state: 'silent' },

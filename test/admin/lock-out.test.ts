@@ -37,7 +37,7 @@ test('versions, suites, kind of certificate, HSTS; who was out before is not cou
     });
     const old = await recordHello(['-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256']);
     const modern = await recordHello([]);
-    const actor = { user: 'anna', role: 'administrator', face: 'UI', address: '192.0.2.7' } as const;
+    const actor = { user: 'anna', role: 'administrator', face: 'UI', address: '192.0.2.7', connected: 0 } as const;
     const last = (user: string, flight: Uint8Array) => ({ user, flight, address: '192.0.2.8', time: 0 });
     const check = (
       next: Snapshot,

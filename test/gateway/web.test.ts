@@ -4,43 +4,11 @@ import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askHttp1, Browser, goodPassword, openHttp2 } from '../admin/web/fixture.ts';
-import { freePort, type RunningGateway, startGateway } from './harness.ts';
-
-function configuration(ports: readonly number[]): string {
-  return `hostname: gw.example.com
-gui: { ports: [${ports.join(', ')}] }
-spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }
-dns: { reverse: false }
-`;
-}
-
-/** With an administrator who was made by the link that the console printed. */
-async function startAndSetUp(t: TestContext) {
-  const ports = [await freePort(), await freePort()];
-  const gateway = await startGateway(t, { config: configuration(ports), arguments: ['--workers', '1'] });
-  const link = () => /https:\/\/127\.0\.0\.1:(\d+)\/setup#([\w-]+)/.exec(gateway.output());
-  while (link() === null) await sleep(20);
-  const [, port = '', token = ''] = link() ?? [];
-  const browser = new Browser(Number(port));
-  const made = await browser.ask('POST', '/setup', { token, name: 'anna', password: goodPassword });
-  assert.equal(made.status, 204, made.body);
-  assert.equal((await browser.logOn('anna', goodPassword)).status, 200);
-  return { gateway, browser, ports, token };
-}
-
-async function systemLog(gateway: RunningGateway, pattern: RegExp): Promise<string> {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const text = readFileSync(join(gateway.data, 'logs', 'system.current'), 'utf8');
-    const found = text.split('\n').find((line) => pattern.test(line));
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`not in the system log: ${pattern}\n${text}`);
-    await sleep(30);
-  }
-}
+import { freePort, startGateway } from './harness.ts';
+import { configuration, startAndSetUp, systemLog } from './web-gateway.ts';
 
 test('first start, kill, restart: the link is on the console alone, users and sessions stay', async (t) => {
   const { gateway, browser, ports, token } = await startAndSetUp(t);

@@ -60,12 +60,14 @@ export class EventSources {
   #configuration(user: string): ConfigurationEvent {
     const { config } = this.#host;
     const committed = config.committed();
+    const waiting = config.waiting();
     return {
       revision: committed.number,
       by: committed.user,
       pending: config.pending(user).length,
       conflicts: config.conflicts(user).length,
       others: config.users().filter((other) => other !== user),
+      confirmBy: waiting === null ? null : new Date(waiting.until).toISOString(),
     };
   }
 }

@@ -67,7 +67,12 @@ async function handle(
   };
   const work = async (): Promise<Answer<unknown>> => {
     if (route.locked === true) requireRevision(host, request);
-    return (await route.handler(call as never)) as Answer<unknown>;
+    try {
+      return (await route.handler(call as never)) as Answer<unknown>;
+    } catch (error) {
+      if (error instanceof PosternError && error.code === 'old-connection') context.retire(request, reply);
+      throw error;
+    }
   };
   if (route.events === true) {
     await work();

@@ -1,6 +1,6 @@
 // commit, clearchanges, showchanges, commitdetail, rollbackconfig: what becomes of an administrator's candidate.
 import { PosternError } from '../../errors.ts';
-import type { Actor, AdminHost, CommitResult } from '../host.ts';
+import type { Actor, AdminHost, CommitChoice, CommitResult } from '../host.ts';
 import { clearCandidate, resolveCandidate, rollbackCandidate } from './candidate.ts';
 import type { Command, CommandContext, Dialogue } from './command.ts';
 import { printSummary } from './preview.ts';
@@ -42,19 +42,50 @@ async function settleConflicts(host: AdminHost, dialogue: Dialogue, actor: Actor
 }
 
 /** A commit that would lock somebody out of the web UI is made only if it is said once more. */
-async function commitAskingTwice(context: CommandContext, comment: string, keep: boolean): Promise<void> {
-  const { host, dialogue, actor } = context;
+async function commitAskingTwice(
+  { host, dialogue, actor }: CommandContext,
+  comment: string,
+  choice: CommitChoice,
+): Promise<void> {
   let result: CommitResult;
   try {
-    result = await host.commit(actor, comment, { keep });
+    result = await host.commit(actor, comment, choice);
   } catch (error) {
     if (!(error instanceof PosternError && error.code === 'lock-out')) throw error;
     dialogue.print(`\n${errorText(error)}`);
     if (!(await askYesNo(dialogue, '\nDo you want to commit all the same?', false))) throw error;
-    result = await host.commit(actor, comment, { keep, force: true });
+    result = await host.commit(actor, comment, { ...choice, force: true });
   }
   dialogue.print(`Changes committed: ${formatTime(result.time)}`);
   for (const warning of result.warnings) dialogue.print(warning);
+  if (result.confirmBy === null) return;
+  dialogue.print(`It is taken back at ${formatTime(result.confirmBy)} unless it is confirmed: ${confirmAction}.`);
+}
+
+/** How to confirm. */
+export const confirmAction = '"confirm" in a new shell, or in the web UI';
+
+/** The dialogue of a commit. `confirmWithin`: ms, as in `CommitChoice`. */
+export async function runCommit(context: CommandContext, confirmWithin?: number): Promise<void> {
+  const { host, dialogue, user, actor } = context;
+  if (host.config.pending(user).length === 0) {
+    dialogue.spareWords(3);
+    dialogue.print(`\n${nothing}`);
+    return;
+  }
+  if (!(await settleConflicts(host, dialogue, actor))) return;
+  const comment = await askComment(dialogue);
+  const keep = await askYesNo(dialogue, 'Do you want to save the current configuration for rollback?', true);
+  if (!(await printSummary(host, dialogue, user))) dialogue.spareWords(1);
+  else {
+    const go = await askYesNo(dialogue, 'Somebody would break. Do you want to commit all the same?', false);
+    if (!go) {
+      throw new PosternError('not-committed', 'nothing was committed', {
+        remedy: '"preview" tells more; "sslconfig" changes your settings, which stay pending.',
+      });
+    }
+  }
+  await commitAskingTwice(context, comment, { keep, ...(confirmWithin === undefined ? {} : { confirmWithin }) });
 }
 
 export const commit: Command = {
@@ -64,29 +95,10 @@ export const commit: Command = {
   usage: 'commit ["COMMENT" [Y|N [Y|N]]]',
   help: `Asks for a comment and whether the configuration that is replaced stays in the list of "rollbackconfig". New connections
 use the new configuration at once; those that are open go on. Who would break is said first (see "preview"), and where somebody
-does, you are asked again. If any part of the gateway cannot use it, nothing changes.`,
+does, you are asked again. If any part of the gateway cannot use it, nothing changes. What changes the web service's TLS, certificate,
+address or ports must be confirmed within 10 minutes (see "confirm"; "commitconfirmed" chooses the time).`,
   words: 'answers',
-  run: async (context) => {
-    const { host, dialogue, user, actor } = context;
-    if (host.config.pending(user).length === 0) {
-      dialogue.spareWords(3);
-      dialogue.print(`\n${nothing}`);
-      return;
-    }
-    if (!(await settleConflicts(host, dialogue, actor))) return;
-    const comment = await askComment(dialogue);
-    const keep = await askYesNo(dialogue, 'Do you want to save the current configuration for rollback?', true);
-    if (!(await printSummary(host, dialogue, user))) dialogue.spareWords(1);
-    else {
-      const go = await askYesNo(dialogue, 'Somebody would break. Do you want to commit all the same?', false);
-      if (!go) {
-        throw new PosternError('not-committed', 'nothing was committed', {
-          remedy: '"preview" tells more; "sslconfig" changes your settings, which stay pending.',
-        });
-      }
-    }
-    await commitAskingTwice(context, comment, keep);
-  },
+  run: (context) => runCommit(context),
 };
 
 export const clearchanges: Command = {
@@ -203,6 +215,6 @@ committed at once; the history keeps everything, so that a rollback can be rolle
       dialogue.print('\nBe sure to run "commit" to make these settings active.');
       return;
     }
-    await commitAskingTwice(context, `rollback to revision ${chosen.number}`, true);
+    await commitAskingTwice(context, `rollback to revision ${chosen.number}`, { keep: true });
   },
 };

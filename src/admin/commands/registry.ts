@@ -7,6 +7,7 @@ import { certconfig } from './certconfig.ts';
 import { clearchanges, commit, commitdetail, rollbackconfig, showchanges } from './changes.ts';
 import type { Command } from './command.ts';
 import { loadconfig, showconfig } from './configuration.ts';
+import { commitconfirmed, confirm } from './confirm.ts';
 import { deleteMessages, delivernow, hold, release } from './delivery.ts';
 import { destconfig } from './destconfig.ts';
 import { listenerconfig } from './listenerconfig.ts';
@@ -55,6 +56,8 @@ export const commands: readonly Command[] = [
   showconfig,
   loadconfig,
   commit,
+  commitconfirmed,
+  confirm,
   clearchanges,
   showchanges,
   preview,

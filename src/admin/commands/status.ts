@@ -1,6 +1,7 @@
 // status, version: what the gateway is doing.
 import type { GatewayStatus } from '../host.ts';
 import type { Command } from './command.ts';
+import { waitingLine } from './confirm.ts';
 import { formatCount, formatSize, formatSpan, formatTime } from './time.ts';
 
 const row = (label: string, value: string): string => `${label.padEnd(34)}${value.padStart(14)}`;
@@ -14,6 +15,7 @@ export function statusText(status: GatewayStatus, now: number): string {
     `Up since:                      ${formatTime(status.started)} (${formatSpan(now - status.started)})`,
     `System status:                 ${systemStatus(status)}`,
     `Configuration revision:        ${status.revision}`,
+    ...(status.waiting === null ? [] : [`Must be confirmed:             ${waitingLine(status.waiting)}`]),
     `DNSSEC:                        ${status.dnssec?.text ?? 'not known yet'}`,
     `Oldest Message:                ${queue.oldest === null ? 'No Messages' : formatSpan(now - queue.oldest)}`,
     '',

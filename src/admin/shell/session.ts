@@ -60,6 +60,7 @@ export class ShellSession {
   #gone = false;
   #printed = false;
   #failed = false;
+  readonly #began = performance.now();
   #idleTimer: NodeJS.Timeout | null = null;
 
   constructor(options: SessionOptions) {
@@ -248,7 +249,14 @@ export class ShellSession {
       host: this.#options.host,
       dialogue,
       user: this.#options.user,
-      actor: { user: this.#options.user, role: 'administrator', face: 'shell', address: '', flight: null },
+      actor: {
+        user: this.#options.user,
+        role: 'administrator',
+        face: 'shell',
+        address: '',
+        flight: null,
+        connected: this.#began,
+      },
       words: command.words === 'own' ? rest : [],
     };
     try {

@@ -57,12 +57,16 @@ export interface WebContext {
   actor(request: FastifyRequest): Actor;
   /** His end of the connection. */
   client(request: FastifyRequest): Client;
+  /** After this answer the client asks through another connection. */
+  retire(request: FastifyRequest, reply: FastifyReply): void;
 }
 
 export interface Peer {
   readonly address: string;
   /** The first TLS flight of the connection. */
   readonly flight: Uint8Array | null;
+  /** When it was accepted, as `performance.now()`. */
+  readonly connected: number;
 }
 
 export type Routes = (app: WebApp, context: WebContext) => void | Promise<void>;

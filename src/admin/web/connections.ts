@@ -26,6 +26,8 @@ interface Connection {
   readonly client: string;
   /** `address:port`, for the log. */
   readonly peer: string;
+  /** As `performance.now()`. */
+  readonly accepted: number;
   state: 'hello' | 'handshake' | 'open';
   flight: Buffer | null;
   session: ServerHttp2Session | null;
@@ -69,9 +71,16 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** The first flight of an open connection, as it came. */
-  flight(endpoints: Endpoints): Uint8Array | null {
-    return this.#open.get(keyOf(endpoints))?.flight ?? null;
+  /** The first flight of an open connection, as it came, and when it was accepted. */
+  beginning(endpoints: Endpoints): { readonly flight: Uint8Array | null; readonly connected: number } {
+    const connection = this.#open.get(keyOf(endpoints));
+    return { flight: connection?.flight ?? null, connected: connection?.accepted ?? 0 };
+  }
+
+  /** The client uses another connection for what it asks next; what this one carries goes on. */
+  retire(endpoints: Endpoints): void {
+    const session = this.#open.get(keyOf(endpoints))?.session;
+    if (session != null && !session.destroyed) session.close();
   }
 
   /** A connection that was accepted. */
@@ -95,6 +104,7 @@ export class Connections {
       socket,
       client,
       peer: `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort}`,
+      accepted: performance.now(),
       state: 'hello',
       flight: null,
       session: null,

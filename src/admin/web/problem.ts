@@ -38,6 +38,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   'rate-limited': 429,
   'precondition-failed': 412,
   'lock-out': 409,
+  'old-connection': 409,
   'nothing-pending': 409,
   'too-large': 413,
   'unsupported-media-type': 415,

@@ -62,11 +62,15 @@ export class WebService {
       guard,
       peer: (request) => ({
         address: plainAddress(request.raw.socket.remoteAddress ?? ''),
-        flight: service.#connections.flight(request.raw.socket),
+        ...service.#connections.beginning(request.raw.socket),
       }),
       hsts: () => service.#inForce?.hsts ?? false,
       actor: actorOf,
       client: clientOf,
+      retire: (request, reply) => {
+        if (request.raw.httpVersionMajor < 2) reply.header('connection', 'close');
+        else service.#connections.retire(request.raw.socket);
+      },
       assets: Assets.load(options.assets),
       routes,
       servers: service.#servers.all,

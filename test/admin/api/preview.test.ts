@@ -15,7 +15,7 @@ import { TestHost } from '../host.ts';
 const directory = mkdtempSync(join(tmpdir(), 'postern-preview-api-'));
 after(() => rmSync(directory, { recursive: true }));
 
-const caller: Actor = { user: 'admin', role: 'administrator', face: 'API', address: '', flight: null };
+const caller: Actor = { user: 'admin', role: 'administrator', face: 'API', address: '', flight: null, connected: 0 };
 
 async function call<T>(host: TestHost, path: string, body: unknown): Promise<T> {
   const route = tlsRoutes.find((known) => known.path === path);

@@ -73,7 +73,14 @@ export async function startWeb(t: TestContext, wish: WebWish = {}): Promise<Runn
     ports,
     commit: async (change) => {
       await host.config.edit('admin', change);
-      const actor = { user: 'admin', role: 'administrator', face: 'shell', address: '', flight: null } as const;
+      const actor = {
+        user: 'admin',
+        role: 'administrator',
+        face: 'shell',
+        address: '',
+        flight: null,
+        connected: 0,
+      } as const;
       await host.commit(actor, 'test', { keep: false });
     },
   };

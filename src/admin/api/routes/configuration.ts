@@ -19,11 +19,13 @@ import { numberCursor } from '../page.ts';
 import { route } from '../route.ts';
 import {
   type Candidate,
+  type Confirmation,
   candidateSchema,
   commitSchema,
   committedSchema,
   configDocumentSchema,
   configPatchSchema,
+  confirmationSchema,
   type Difference,
   diffQuerySchema,
   diffSchema,
@@ -36,6 +38,7 @@ import {
   revisionParamsSchema,
   revisionSchema,
   rollbackSchema,
+  takenBackSchema,
 } from '../schemas/configuration.ts';
 
 const tag = 'configuration';
@@ -62,6 +65,14 @@ export function describeCandidate(host: AdminHost, user: string): Candidate {
     changes: differenceList(candidate.base, candidate.config),
     conflicts: [...host.config.conflicts(user)],
   };
+}
+
+function waitingNow(host: AdminHost): Confirmation['waiting'] {
+  const waiting = host.config.waiting();
+  if (waiting === null) return null;
+  const { revisions, user, since, until } = waiting;
+  const iso = (at: number) => new Date(at).toISOString();
+  return { revisions: [...revisions], by: user, since: iso(since), until: iso(until) };
 }
 
 const candidateAnswer = (host: AdminHost, user: string) => ({
@@ -157,16 +168,53 @@ export const configurationRoutes = [
         });
       }
       const before = host.config.committed().config;
-      const { time, revision, warnings } = await host.commit(caller, body.comment ?? '', {
+      const { time, revision, warnings, confirmBy } = await host.commit(caller, body.comment ?? '', {
         keep: body.saveForRollback ?? true,
         force: body.force ?? false,
+        ...(body.confirmWithin === undefined ? {} : { confirmWithin: body.confirmWithin * 60_000 }),
       });
       const { config } = await host.config.revision(revision);
       return {
-        body: { revision, time: time.toISOString(), changes: differenceList(before, config), warnings: [...warnings] },
+        body: {
+          revision,
+          time: time.toISOString(),
+          changes: differenceList(before, config),
+          warnings: [...warnings],
+          confirmBy: confirmBy?.toISOString() ?? null,
+        },
         revision,
       };
     },
+  }),
+  route({
+    ...read,
+    method: 'GET',
+    path: '/configuration/confirmation',
+    summary: 'What must be confirmed',
+    response: confirmationSchema,
+    handler: ({ host }) => ({ body: { waiting: waitingNow(host) } }),
+  }),
+  route({
+    ...change,
+    method: 'POST',
+    path: '/configuration/confirmation',
+    summary: 'Confirm what waits',
+    description:
+      'Through a connection that was made after the commit: an older one proves nothing and gets `old-connection`. It is closed ' +
+      'then, so that the same request, sent again, comes through a new one.',
+    response: confirmationSchema,
+    handler: async ({ host, caller }) => {
+      await host.confirm(caller);
+      return { body: { waiting: waitingNow(host) } };
+    },
+  }),
+  route({
+    ...change,
+    method: 'DELETE',
+    path: '/configuration/confirmation',
+    summary: 'Take back what waits, at once',
+    response: takenBackSchema,
+    handler: async ({ host, caller }) => ({ body: { revision: await host.takeBack(caller) } }),
   }),
   route({
     ...read,

@@ -83,6 +83,15 @@ export const commitSchema = object(
         description: 'Commit although you, or another administrator, could not connect to the web service any more.',
       }),
     ),
+    confirmWithin: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1440,
+        description:
+          'Minutes. What it changes is taken back unless it is confirmed by then; 0: no confirmation is needed. Without it: 10 where ' +
+          'versions, ciphers, certificate, address or ports of the web service change, else 0.',
+      }),
+    ),
   },
   'A commit.',
 );
@@ -94,10 +103,29 @@ export const committedSchema = object(
     time: time('When it took effect.'),
     changes: changes('What it changed.'),
     warnings: list(text('A sentence.'), 'What an administrator should know about it.'),
+    confirmBy: nullable(time('It is taken back then unless it is confirmed; null: it needs no confirmation.')),
   },
   'What was committed.',
 );
 export type Committed = Static<typeof committedSchema>;
+
+const waitingSchema = object(
+  {
+    revisions: list(revisionNumber('A revision.'), 'What they changed is taken back together.'),
+    by: text('Who committed the last of them.'),
+    since: time('When.'),
+    until: time('When it is taken back.'),
+  },
+  'Revisions that must be confirmed.',
+);
+
+export const confirmationSchema = object({ waiting: nullable(waitingSchema) }, 'What must be confirmed.');
+export type Confirmation = Static<typeof confirmationSchema>;
+
+export const takenBackSchema = object(
+  { revision: nullable(revisionNumber('It has the former settings; null: nothing of them was left to take back.')) },
+  'What came of it.',
+);
 
 export const resolveSchema = object(
   { keep: words(['mine', 'theirs'], 'Whose value stands where both changed a key.') },

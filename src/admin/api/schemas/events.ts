@@ -1,6 +1,6 @@
 // The event stream: what a client subscribes to, and what comes.
 import Type, { type Static } from 'typebox';
-import { count, list, object, revisionNumber, text, words } from './form.ts';
+import { count, list, nullable, object, revisionNumber, text, time, words } from './form.ts';
 import { overviewSchema } from './reports.ts';
 import { statusSchema } from './status.ts';
 
@@ -56,6 +56,7 @@ export const configurationEventSchema = object(
     pending: count('Changes that you have pending.'),
     conflicts: count('Keys that you and a commit since have both changed.'),
     others: list(text('A user.'), 'Others who have changes pending.'),
+    confirmBy: nullable(time('What must be confirmed is taken back then; null: nothing must.')),
   },
   'The state of the configuration.',
 );
