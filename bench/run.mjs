@@ -117,7 +117,8 @@ function report(kind) {
 const args = process.argv.slice(2);
 if (args.includes('--help') || args.includes('-h')) {
   const head = readFileSync(fileURLToPath(import.meta.url), 'utf8').split('\n');
-  for (const line of head.slice(0, head.findIndex((text) => !text.startsWith('//')))) say(line.slice(3));
+  const end = head.findIndex((text) => !text.startsWith('//'));
+  for (const line of head.slice(0, end)) say(line.slice(3));
   process.exit(0);
 }
 const what = args[0] !== undefined && !args[0].startsWith('--') ? args.shift() : 'throughput';

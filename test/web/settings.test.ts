@@ -123,3 +123,28 @@ test('a change that would lock this browser out is refused, and done when it is 
   await page.getByText('Changes committed').waitFor();
   await assert.rejects((await openPage(t, web.origins[0])).page.goto('/'), /ERR_SSL_VERSION_OR_CIPHER_MISMATCH/);
 });
+
+test('a change of the web service waits for a confirmation, which the browser gives over a new connection', {
+  skip,
+}, async (t) => {
+  const web = await startWebGateway(t);
+  const { page } = await openPage(t, web.origins[0]);
+  await setUp(page, web);
+  await page.goto('/system/ssl');
+  await page.getByRole('button', { name: 'Edit Settings' }).first().click();
+  const gui = page.getByRole('group', { name: 'TLS versions of GUI HTTPS' });
+  await gui.getByRole('checkbox', { name: 'TLS v1.2' }).click();
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await page.getByRole('link', { name: /Commit Changes/ }).click();
+  await page.getByRole('button', { name: 'Commit Changes' }).click();
+  await page.getByText('Changes committed').waitFor();
+  const bar = page.getByRole('region', { name: 'A commit must be confirmed' });
+  await bar.getByText(/What it changed is taken back at .* \((9 min|10 min)/).waitFor();
+  await bar.getByRole('button', { name: 'Confirm' }).click();
+  await page.getByText('Confirmed: it stays in force.').waitFor();
+  await bar.waitFor({ state: 'detached' });
+  assert.match(
+    await web.gateway.shell('grep -i "revision 2 confirmed by anna" system').then(({ output }) => output),
+    /./,
+  );
+});

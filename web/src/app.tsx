@@ -5,7 +5,7 @@ import { lazy, Suspense } from 'react';
 import { useLocation } from 'wouter';
 import { ConfigurationStateProvider } from './api/configuration-state.tsx';
 import { queryClient } from './api/queries.ts';
-import { useSessionQuery } from './api/session.ts';
+import { SessionContext, useSessionQuery } from './api/session.ts';
 import { Frame } from './frame/frame.tsx';
 import { PageBoundary } from './frame/page-boundary.tsx';
 import { Pages } from './frame/pages.tsx';
@@ -53,10 +53,12 @@ function Gate() {
   }
   if (session.data === null) return <Logon />;
   return (
-    <ConfigurationStateProvider>
-      <Frame>
-        <Pages />
-      </Frame>
-    </ConfigurationStateProvider>
+    <SessionContext value={session.data}>
+      <ConfigurationStateProvider>
+        <Frame>
+          <Pages />
+        </Frame>
+      </ConfigurationStateProvider>
+    </SessionContext>
   );
 }

@@ -2,7 +2,7 @@
 // stream for the whole page; whatever is shown of the configuration is asked for again when it changes.
 import { useQuery } from '@tanstack/react-query';
 import { createContext, type ReactNode, use, useState } from 'react';
-import type { Candidate } from '../../../src/admin/api/schemas/configuration.ts';
+import type { Candidate, Confirmation } from '../../../src/admin/api/schemas/configuration.ts';
 import type { ConfigurationEvent } from '../../../src/admin/api/schemas/events.ts';
 import { request } from './client.ts';
 import { type StreamState, useEvents } from './events.ts';
@@ -12,6 +12,8 @@ interface Told {
   readonly revision: number;
   /** Changes that are not committed. */
   readonly pending: number;
+  /** What must be confirmed is taken back then; null: nothing must. */
+  readonly confirmBy: string | null;
 }
 
 export interface ConfigurationState {
@@ -40,9 +42,19 @@ export function ConfigurationStateProvider({ children }: { readonly children: Re
     enabled: stream === 'broken',
     refetchInterval: 30_000,
   });
+  const waiting = useQuery({
+    queryKey: [configurationKey, 'confirmation'],
+    queryFn: ({ signal }) => request<Confirmation>('GET', '/configuration/confirmation', { signal }),
+    enabled: stream === 'broken',
+    refetchInterval: 30_000,
+  });
   const told =
     stream === 'broken' && asked.data !== undefined
-      ? { revision: asked.data.committed, pending: asked.data.changes.length }
+      ? {
+          revision: asked.data.committed,
+          pending: asked.data.changes.length,
+          confirmBy: waiting.data?.waiting?.until ?? null,
+        }
       : event;
   return <Context value={{ told, stream }}>{children}</Context>;
 }

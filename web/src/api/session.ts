@@ -1,5 +1,6 @@
 // Who is logged on. Without a session the logon page takes the place of every page, and the page asked for comes after it.
 import { useQuery } from '@tanstack/react-query';
+import { createContext, use } from 'react';
 import type { Login, Session } from '../../../src/admin/api/schemas/session.ts';
 import { request, setCsrfToken, whenUnauthorized } from './client.ts';
 import { hasCode } from './problem.ts';
@@ -36,11 +37,14 @@ export function useSessionQuery() {
   return useQuery({ queryKey: sessionKey, queryFn: readSession, staleTime: 60_000 });
 }
 
+/** From whoever asked whether there is one: a page that ends with its session must not be drawn once more without it. */
+export const SessionContext = createContext<Session | null>(null);
+
 /** The session, on pages that exist only with one. */
 export function useSession(): Session {
-  const { data } = useSessionQuery();
-  if (data === undefined || data === null) throw new Error('useSession without a session');
-  return data;
+  const session = use(SessionContext);
+  if (session === null) throw new Error('useSession without a session');
+  return session;
 }
 
 /** What the role allows; the gateway decides, this only spares people refusals. */

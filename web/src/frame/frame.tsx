@@ -7,6 +7,7 @@ import { useLanguage } from '../i18n/language.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Brand } from './brand.tsx';
 import { CommitButton } from './commit-button.tsx';
+import { ConfirmationBar } from './confirmation-bar.tsx';
 import classes from './frame.module.css';
 import { Navigation } from './navigation.tsx';
 import { ColourSwitch, LanguageSwitch } from './switches.tsx';
@@ -63,6 +64,7 @@ export function Frame({ children }: { readonly children: ReactNode }) {
       <main id="content" className={classes['main']} tabIndex={-1}>
         {children}
       </main>
+      <ConfirmationBar />
       <div className={classes['offline']} role="status" data-shown={stream === 'broken'}>
         {stream === 'broken' && t('frame.offline')}
       </div>

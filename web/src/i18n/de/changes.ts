@@ -7,6 +7,10 @@ export const changes: Readonly<Record<keyof typeof english, string>> = {
   'commit.comment': 'Kommentar (optional)',
   'commit.commentHelp': 'Wozu die Änderung dient; er steht im Verlauf und im Protokoll.',
   'commit.saveForRollback': 'Aktuelle Konfiguration für ein Rollback aufbewahren',
+  'commit.confirmWithin': 'Zu bestätigen innerhalb von (Minuten)',
+  'commit.confirmWithinHelp':
+    'Wird es nicht über eine neue Verbindung bestätigt, wird es zurückgenommen. Leer: 10 Minuten bei Änderungen der Weboberfläche selbst, sonst keine. 0: keine.',
+  'commit.doneConfirm': 'Um {time} wird es zurückgenommen, wenn Sie es nicht bestätigen: siehe die Leiste unten.',
   'commit.abandon': 'Änderungen verwerfen',
   'commit.abandonTitle': 'Alle Änderungen verwerfen?',
   'commit.abandonText':
@@ -20,6 +24,17 @@ export const changes: Readonly<Record<keyof typeof english, string>> = {
   'commit.conflictText': 'Entscheiden Sie zuerst, wessen Werte gelten:',
   'commit.keepMine': 'Ihre Werte behalten',
   'commit.keepTheirs': 'Die bestätigten Werte behalten',
+
+  'confirmation.title': 'Ein Commit muss bestätigt werden',
+  'confirmation.text': 'Was er geändert hat, wird um {time} zurückgenommen (noch {left}).',
+  'confirmation.over': 'Die Zeit ist um: Was er geändert hat, wird zurückgenommen.',
+  'confirmation.confirm': 'Bestätigen',
+  'confirmation.takeBack': 'Jetzt zurücknehmen',
+  'confirmation.confirmed': 'Bestätigt: Es bleibt in Kraft.',
+  'confirmation.takenBack': 'Zurückgenommen: Die früheren Einstellungen sind in Kraft.',
+  'confirmation.unreachable':
+    'Zum Gateway kommt keine neue Verbindung zustande. Die früheren Einstellungen kommen von selbst zurück.',
+  'confirmation.failed': 'Das hat nicht geklappt. Versuchen Sie es noch einmal.',
 
   'diff.changed': 'geändert',
   'diff.added': 'hinzugefügt',

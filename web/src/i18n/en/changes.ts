@@ -6,6 +6,10 @@ export const changes = {
   'commit.comment': 'Comment (optional)',
   'commit.commentHelp': 'What the change is for; it stands in the history and in the log.',
   'commit.saveForRollback': 'Save the current configuration for rollback',
+  'commit.confirmWithin': 'Must be confirmed within (minutes)',
+  'commit.confirmWithinHelp':
+    'Unless it is confirmed over a new connection it is taken back. Empty: 10 minutes for changes of the web interface itself, else none. 0: none.',
+  'commit.doneConfirm': 'It is taken back at {time} unless you confirm it: see the bar below.',
   'commit.abandon': 'Abandon Changes',
   'commit.abandonTitle': 'Abandon all changes?',
   'commit.abandonText': 'All changes since the last commit are cleared. Those of other administrators stay pending.',
@@ -18,6 +22,17 @@ export const changes = {
   'commit.conflictText': 'Decide first whose values stand:',
   'commit.keepMine': 'Keep your values',
   'commit.keepTheirs': 'Keep the committed values',
+
+  'confirmation.title': 'A commit must be confirmed',
+  'confirmation.text': 'What it changed is taken back at {time} ({left} left).',
+  'confirmation.over': 'Its time is over: what it changed is being taken back.',
+  'confirmation.confirm': 'Confirm',
+  'confirmation.takeBack': 'Take back now',
+  'confirmation.confirmed': 'Confirmed: it stays in force.',
+  'confirmation.takenBack': 'Taken back: the former settings are in force.',
+  'confirmation.unreachable':
+    'No new connection to the gateway can be made. The former settings come back by themselves.',
+  'confirmation.failed': 'That did not work. Try again.',
 
   'diff.changed': 'changed',
   'diff.added': 'added',

@@ -1,4 +1,4 @@
-import { Alert, Button, Checkbox, Group, Stack, Text, Textarea } from '@mantine/core';
+import { Alert, Button, Checkbox, Group, NumberInput, Stack, Text, Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import type { Commit, Committed } from '../../../../src/admin/api/schemas/configuration.ts';
@@ -28,9 +28,11 @@ export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
   const toast = useToast();
   const [comment, setComment] = useState('');
   const [saveForRollback, setSaveForRollback] = useState(true);
+  const [minutes, setMinutes] = useState<string | number>('');
   const commit = useMutation({
     mutationFn: (force: boolean) => {
-      const body: Commit = { comment: comment.trim(), saveForRollback, force };
+      const confirmWithin = typeof minutes === 'number' ? { confirmWithin: minutes } : {};
+      const body: Commit = { comment: comment.trim(), saveForRollback, force, ...confirmWithin };
       return request<Committed>('POST', '/configuration/commit', { body });
     },
     onSuccess: onCommitted,
@@ -72,6 +74,15 @@ export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
             label={t('commit.saveForRollback')}
             checked={saveForRollback}
             onChange={(event) => setSaveForRollback(event.currentTarget.checked)}
+          />
+          <NumberInput
+            label={t('commit.confirmWithin')}
+            description={t('commit.confirmWithinHelp')}
+            value={minutes}
+            min={0}
+            max={1440}
+            maw="22rem"
+            onChange={setMinutes}
           />
           {lockOut !== null && (
             <Alert color="red" icon={<Icon name="lock" />} title={t('problem.code.lock-out')} role="alert">

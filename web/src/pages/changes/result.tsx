@@ -15,6 +15,9 @@ export function Result({ committed }: { readonly committed: Committed }) {
           <Text size="sm">
             {t('commit.doneText', { revision: committed.revision, time: format.time(committed.time) })}
           </Text>
+          {committed.confirmBy !== null && (
+            <Text size="sm">{t('commit.doneConfirm', { time: format.time(committed.confirmBy) })}</Text>
+          )}
           {committed.warnings.map((warning) => (
             <Text key={warning} size="sm" lang="en">
               {warning}
