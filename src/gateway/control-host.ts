@@ -1,6 +1,7 @@
 // What the administrator's commands see of the program.
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { People } from '../admin/auth/people.ts';
 import type {
   Actor,
@@ -38,6 +39,9 @@ import type { ThreadPool } from './thread-pool.ts';
 
 /** A thread that does not say how it is within this (ms) is shown as silent. */
 const statusTimeout = 2_000;
+/** A preview looks at observations that are this old at the most, and waits for their being written this long, ms. */
+const historyAge = 1_000;
+const historyPatience = 1_000;
 /** For what may cut off the one who commits it, ms. */
 const confirmWebChange = 10 * 60_000;
 
@@ -70,6 +74,7 @@ export class ControlHost implements AdminHost {
   readonly dataDirectory: string;
   readonly #started = Date.now();
   readonly #apply: ConfigApply;
+  #historyWritten = Number.NEGATIVE_INFINITY;
   readonly #confirmations: Confirmations;
 
   constructor({ dataDirectory, store, pool, log, preview, web }: ControlHostOptions) {
@@ -153,7 +158,17 @@ export class ControlHost implements AdminHost {
   async preview(config: GatewayConfig, { days, ...call }: PreviewChoice): Promise<PreviewReport> {
     const running = previewSettings(this.config.current());
     const candidate = previewSettings(await this.config.compile(config));
+    await this.#writeHistory();
     return await this.#preview.run({ running, candidate, days }, call);
+  }
+
+  /** What was seen until now counts; while one clicks it is not written at each click. */
+  async #writeHistory(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#historyWritten < historyAge) return;
+    this.#historyWritten = now;
+    const late = sleep(historyPatience, undefined, { ref: false });
+    await Promise.race([this.history.write().catch(() => undefined), late]);
   }
 
   /** Takes over certificate, recipient and authority files that have changed. Throws where the new ones are wrong. */
@@ -274,5 +289,6 @@ function remoteHistory(pool: ThreadPool): AdminHistory {
     },
     audit: ask('audit'),
     forgetAddress: ask('forgetAddress'),
+    write: ask('write'),
   } as AdminHistory;
 }

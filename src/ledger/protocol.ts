@@ -355,4 +355,6 @@ export interface HistoryQueries {
    * Not the log files. Returns how many rows are gone. May take seconds; the log goes on meanwhile.
    */
   forgetAddress(address: string): number;
+  /** Writes what is known until now, for whoever reads the database himself. Nothing happens where there is none at present. */
+  write(): void;
 }

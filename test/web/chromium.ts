@@ -1,6 +1,8 @@
 // Chromium (Debian's), driven by Playwright. A page that complains on its console, breaks the content security policy or asks
 // another host for anything fails its test.
+
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { administrator, debianProgram, type WebGateway } from './web-gateway.ts';
@@ -75,4 +77,12 @@ export async function logOn(page: Page): Promise<void> {
   await page.getByRole('textbox', { name: /^(Password|Kennwort)/ }).fill(administrator.password);
   await page.getByRole('button', { name: /^(Log In|Anmelden)$/ }).click();
   await page.locator('header').waitFor();
+}
+
+/** Kept where POSTERN_SCREENSHOTS names a directory. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const directory = process.env['POSTERN_SCREENSHOTS'];
+  if (directory === undefined) return;
+  const path = join(directory, `${name.replaceAll(/[^a-z0-9]+/gi, '-').replace(/^-/, '')}.png`);
+  await page.screenshot({ path, fullPage: true });
 }

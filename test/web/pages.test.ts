@@ -3,12 +3,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { routes } from '../../web/src/frame/routes.ts';
-import { chromiumPath, logOn, openPage, type PageOptions, setUp } from './chromium.ts';
+import { chromiumPath, logOn, openPage, type PageOptions, picture, setUp } from './chromium.ts';
 import { startWebGateway } from './web-gateway.ts';
 
 const skip = chromiumPath === null ? 'chromium is not installed' : false;
@@ -61,13 +60,6 @@ async function settled(page: Page): Promise<void> {
   await page.locator('h1').first().waitFor();
   await page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
   await page.evaluate(() => document.fonts.ready);
-}
-
-async function picture(page: Page, name: string): Promise<void> {
-  const directory = process.env['POSTERN_SCREENSHOTS'];
-  if (directory === undefined) return;
-  const path = join(directory, `${name.replaceAll(/[^a-z0-9]+/gi, '-').replace(/^-/, '')}.png`);
-  await page.screenshot({ path, fullPage: true });
 }
 
 test('every page in every look', { skip, timeout: 900_000 }, async (t) => {

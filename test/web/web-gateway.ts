@@ -1,4 +1,5 @@
 // A gateway with its web interface, as an administrator meets it: by the set-up link that the console printed.
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,4 +49,13 @@ async function setupPath(gateway: RunningGateway): Promise<string> {
     if (Date.now() > deadline) throw new Error(`no set-up link was printed:\n${gateway.output()}`);
     await sleep(50);
   }
+}
+
+/** What a client of one TLS version gets from the listener. */
+export function handshake({ smtpPort }: WebGateway, version: '-tls1_2' | '-tls1_3'): Promise<string> {
+  const args = ['s_client', '-connect', `127.0.0.1:${smtpPort}`, '-starttls', 'smtp', version];
+  return new Promise((resolve) => {
+    const child = execFile('openssl', args, (_, stdout, stderr) => resolve(`${stdout}${stderr}`));
+    child.stdin?.end('QUIT\r\n');
+  });
 }

@@ -132,6 +132,7 @@ export class History {
     overview: () => this.overview(),
     audit: (filter, page) => this.#ask((reader) => reader.audit(filter, page)),
     forgetAddress: (address) => this.#forget(address),
+    write: () => void this.#write(true),
   };
 
   #forget(address: string): number {

@@ -7,10 +7,10 @@ export const changes: Readonly<Record<keyof typeof english, string>> = {
   'commit.comment': 'Kommentar (optional)',
   'commit.commentHelp': 'Wozu die Änderung dient; er steht im Verlauf und im Protokoll.',
   'commit.saveForRollback': 'Aktuelle Konfiguration für ein Rollback aufbewahren',
-  'commit.confirmWithin': 'Zu bestätigen innerhalb von (Minuten)',
+  'commit.confirmWithin': 'Gegenbestätigung innerhalb von (Minuten)',
   'commit.confirmWithinHelp':
-    'Wird es nicht über eine neue Verbindung bestätigt, wird es zurückgenommen. Leer: 10 Minuten bei Änderungen der Weboberfläche selbst, sonst keine. 0: keine.',
-  'commit.doneConfirm': 'Um {time} wird es zurückgenommen, wenn Sie es nicht bestätigen: siehe die Leiste unten.',
+    'Ohne Gegenbestätigung über eine neue Verbindung wird die Änderung zurückgenommen. Leer: 10 Minuten bei Änderungen der Weboberfläche selbst, sonst keine. 0: keine.',
+  'commit.doneConfirm': 'Ohne Gegenbestätigung wird die Änderung um {time} zurückgenommen: siehe die Leiste unten.',
   'commit.abandon': 'Änderungen verwerfen',
   'commit.abandonTitle': 'Alle Änderungen verwerfen?',
   'commit.abandonText':
@@ -25,12 +25,12 @@ export const changes: Readonly<Record<keyof typeof english, string>> = {
   'commit.keepMine': 'Ihre Werte behalten',
   'commit.keepTheirs': 'Die bestätigten Werte behalten',
 
-  'confirmation.title': 'Ein Commit muss bestätigt werden',
-  'confirmation.text': 'Was er geändert hat, wird um {time} zurückgenommen (noch {left}).',
-  'confirmation.over': 'Die Zeit ist um: Was er geändert hat, wird zurückgenommen.',
-  'confirmation.confirm': 'Bestätigen',
+  'confirmation.title': 'Eine Änderung wartet auf die Gegenbestätigung',
+  'confirmation.text': 'Ohne sie wird die Änderung um {time} zurückgenommen (noch {left}).',
+  'confirmation.over': 'Die Zeit ist um: Die Änderung wird zurückgenommen.',
+  'confirmation.confirm': 'Gegenbestätigen',
   'confirmation.takeBack': 'Jetzt zurücknehmen',
-  'confirmation.confirmed': 'Bestätigt: Es bleibt in Kraft.',
+  'confirmation.confirmed': 'Gegenbestätigt: Die Änderung bleibt in Kraft.',
   'confirmation.takenBack': 'Zurückgenommen: Die früheren Einstellungen sind in Kraft.',
   'confirmation.unreachable':
     'Zum Gateway kommt keine neue Verbindung zustande. Die früheren Einstellungen kommen von selbst zurück.',

@@ -4,9 +4,21 @@ import { changes } from './changes.ts';
 import { frame } from './frame.ts';
 import { monitor } from './monitor.ts';
 import { network } from './network.ts';
+import { preview } from './preview.ts';
 import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
 import { users } from './users.ts';
 
-export const de = { ...frame, ...monitor, ...network, ...changes, ...session, ...ssl, ...access, ...system, ...users };
+export const de = {
+  ...frame,
+  ...monitor,
+  ...network,
+  ...changes,
+  ...preview,
+  ...session,
+  ...ssl,
+  ...access,
+  ...system,
+  ...users,
+};

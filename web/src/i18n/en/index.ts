@@ -4,6 +4,7 @@ import { changes } from './changes.ts';
 import { frame } from './frame.ts';
 import { monitor } from './monitor.ts';
 import { network } from './network.ts';
+import { preview } from './preview.ts';
 import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
@@ -14,6 +15,7 @@ export const en = {
   ...monitor,
   ...network,
   ...changes,
+  ...preview,
   ...session,
   ...ssl,
   ...access,

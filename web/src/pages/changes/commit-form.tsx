@@ -10,6 +10,7 @@ import { useLanguage } from '../../i18n/language.tsx';
 import { useConfirm } from '../../parts/confirm.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { Card } from '../../parts/page.tsx';
+import { usePreview } from '../../parts/preview/use-preview.ts';
 import { Failure } from '../../parts/states.tsx';
 import { useToast } from '../../parts/toast.tsx';
 
@@ -38,6 +39,7 @@ export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
     onSuccess: onCommitted,
     onSettled: () => configurationChanged(),
   });
+  const preview = usePreview(null);
   const abandon = useMutation({
     mutationFn: async () => {
       const question = { title: t('commit.abandonTitle'), text: t('commit.abandonText'), action: t('commit.abandon') };
@@ -47,6 +49,16 @@ export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
       toast(t('commit.abandoned'));
     },
   });
+  /** Where somebody breaks it is asked once more; where no preview can be made it is a help, not a lock. */
+  const submit = async () => {
+    const breaks = preview.data?.breaks ?? 0;
+    if (breaks > 0) {
+      const text = t('preview.askText', { count: breaks, days: preview.data?.days ?? 0 });
+      const question = { title: t('preview.askTitle'), text, action: t('commit.force'), danger: true };
+      if (!(await confirm(question))) return;
+    }
+    commit.mutate(false);
+  };
   const lockOut = hasCode(commit.error, 'lock-out') ? commit.error : null;
   if (!rights.configuration) return <Text c="dimmed">{t('common.readOnly')}</Text>;
   return (
@@ -54,7 +66,7 @@ export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
       <form
         onSubmit={(event: FormEvent) => {
           event.preventDefault();
-          commit.mutate(false);
+          void submit();
         }}
       >
         <Stack>

@@ -1,15 +1,18 @@
 // Uncommitted Changes: what a commit would change; Commit Changes, Abandon Changes.
 import { Button, Group } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import type { Candidate, Committed } from '../../../../src/admin/api/schemas/configuration.ts';
 import { request } from '../../api/client.ts';
-import { configurationKey } from '../../api/queries.ts';
+import { configurationChanged, configurationKey } from '../../api/queries.ts';
+import { useRights } from '../../api/session.ts';
 import { useLanguage } from '../../i18n/language.tsx';
 import { Differences } from '../../parts/differences.tsx';
 import { Card, Page } from '../../parts/page.tsx';
+import { PreviewPanel } from '../../parts/preview/preview-panel.tsx';
 import { Await, Empty } from '../../parts/states.tsx';
+import { useToast } from '../../parts/toast.tsx';
 import { CommitForm } from './commit-form.tsx';
 import { Conflicts } from './conflicts.tsx';
 import { Result } from './result.tsx';
@@ -20,6 +23,13 @@ export function CommitPage() {
   const candidate = useQuery({
     queryKey: [configurationKey, 'candidate'],
     queryFn: ({ signal }) => request<Candidate>('GET', '/configuration/candidate', { signal }),
+  });
+  const rights = useRights();
+  const toast = useToast();
+  const keep = useMutation({
+    mutationFn: (patch: unknown) => request('PATCH', '/configuration/candidate', { body: patch }),
+    onSuccess: () => toast(t('preview.kept')),
+    onSettled: () => configurationChanged(),
   });
   return (
     <Page title={t('commit.title')}>
@@ -34,6 +44,7 @@ export function CommitPage() {
               <Card title={t('commit.changes', { count: data.changes.length })} flush>
                 <Differences changes={data.changes} />
               </Card>
+              <PreviewPanel patch={null} onKeep={rights.configuration ? keep.mutate : null} picture />
               <CommitForm disabled={data.conflicts.length > 0} onCommitted={setCommitted} />
             </>
           )

@@ -6,6 +6,7 @@ import type { OtherClients, TlsServiceView, TlsView } from '../../../../../src/a
 import { request } from '../../../api/client.ts';
 import { configurationChanged } from '../../../api/queries.ts';
 import { useLanguage } from '../../../i18n/language.tsx';
+import { PreviewPanel } from '../../../parts/preview/preview-panel.tsx';
 import { Failure } from '../../../parts/states.tsx';
 import { useToast } from '../../../parts/toast.tsx';
 import { OtherClientsForm } from './other-clients.tsx';
@@ -50,6 +51,13 @@ async function submit(before: Form, form: Form): Promise<void> {
   }
 }
 
+/** With the smallest change that keeps a group of peers. */
+function kept(form: Form, patch: unknown): Form {
+  const changes = (patch as { readonly tls?: Partial<Record<ServiceName, Partial<ServiceSettings>>> }).tls ?? {};
+  const merged = (name: ServiceName): ServiceSettings => ({ ...form[name], ...changes[name] });
+  return { ...form, gui: merged('gui'), inbound: merged('inbound'), outbound: merged('outbound') };
+}
+
 export function EditSettings({ view, onDone }: { readonly view: TlsView; readonly onDone: () => void }) {
   const { t } = useLanguage();
   const toast = useToast();
@@ -86,6 +94,7 @@ export function EditSettings({ view, onDone }: { readonly view: TlsView; readonl
       ))}
       {errorAt('otherClients') !== null && <Failure error={errorAt('otherClients')} />}
       <OtherClientsForm value={form.otherClients} onChange={(otherClients) => setForm({ ...form, otherClients })} />
+      <PreviewPanel patch={{ tls: form }} onKeep={(patch) => setForm((now) => kept(now, patch))} />
       <Group gap="xs" className={classes['submit']}>
         <Button type="submit" loading={save.isPending}>
           {t('common.submit')}

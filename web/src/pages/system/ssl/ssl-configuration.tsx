@@ -10,6 +10,7 @@ import { useLanguage } from '../../../i18n/language.tsx';
 import { Icon } from '../../../parts/icon.tsx';
 import { Page } from '../../../parts/page.tsx';
 import { Await } from '../../../parts/states.tsx';
+import { AdviceCard } from './advice.tsx';
 import { EditSettings } from './edit-settings.tsx';
 import { OtherClientsView } from './other-clients.tsx';
 import { ServiceView } from './service-view.tsx';
@@ -45,6 +46,7 @@ export function SslConfiguration() {
                 <ServiceView key={service.service} view={service} />
               ))}
               <OtherClientsView view={view.otherClients} />
+              <AdviceCard mayTake={rights.configuration} />
               {mayEdit && (
                 <Group>
                   <Button leftSection={<Icon name="edit" size={16} />} onClick={() => setEditing(true)}>

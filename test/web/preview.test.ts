@@ -1,0 +1,57 @@
+// Who would break: beside the boxes while one clicks, and before the commit, which asks once more.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chromiumPath, openPage, picture, setUp } from './chromium.ts';
+import { handshake, startWebGateway } from './web-gateway.ts';
+
+const skip = chromiumPath === null ? 'chromium is not installed' : false;
+
+test('the panel names who would break, keeps them with one click, and the commit asks once more', {
+  skip,
+}, async (t) => {
+  const web = await startWebGateway(t);
+  const { page, complaints } = await openPage(t, web.origins[0]);
+  await setUp(page, web);
+  assert.match(await handshake(web, '-tls1_2'), /TLSv1\.2/);
+  assert.match(await handshake(web, '-tls1_3'), /TLSv1\.3/);
+
+  await page.goto('/system/ssl');
+  await page.getByRole('region', { name: 'Advice' }).waitFor();
+  await page.getByRole('button', { name: 'Edit Settings' }).first().click();
+  const panel = page.getByRole('region', { name: 'Who would be affected' });
+  await panel.getByText('Nothing about TLS is changed.').waitFor();
+  const box = page
+    .getByRole('group', { name: 'TLS versions of Inbound SMTP' })
+    .getByRole('checkbox', { name: 'TLS v1.2' });
+  await box.click();
+  const breaks = panel.getByText('1 peer of the last 30 days would break.');
+  await breaks.waitFor();
+  await panel.getByText('Breaks: 1 peer, 1 connection, 0 messages').waitFor();
+  await panel.getByText(/127\.0\.0\.1\)?, 1 connection in 30 days.*offers TLS 1\.2/).waitFor();
+  await panel.getByRole('button', { name: 'Keep them: also keep TLS v1.2 for Inbound SMTP' }).click();
+  await panel.getByText('Nothing about TLS is changed.').waitFor();
+  assert.ok(await box.isChecked(), 'one click has kept them');
+  await box.click();
+  await breaks.waitFor();
+  await picture(page, 'edit');
+  await page.getByRole('button', { name: 'Submit' }).click();
+
+  await page.getByRole('link', { name: /Commit Changes/ }).click();
+  await breaks.waitFor();
+  await panel.getByText('As a table').click();
+  await panel.getByRole('row', { name: 'TLS v1.2 refused 1 1 0' }).waitFor();
+  await picture(page, 'commit');
+  await page.setViewportSize({ width: 390, height: 800 });
+  await picture(page, 'commit-390');
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth));
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.getByRole('button', { name: 'Commit Changes' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Commit although somebody breaks?' });
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('link', { name: /Commit Changes/ }).waitFor();
+  await page.getByRole('button', { name: 'Commit Changes' }).click();
+  await dialog.getByRole('button', { name: 'Commit anyway' }).click();
+  await page.getByText('Changes committed').waitFor();
+  assert.match(await handshake(web, '-tls1_2'), /alert protocol version|unsupported protocol/);
+  assert.deepEqual(complaints, []);
+});
