@@ -31,6 +31,7 @@ import { previewSettings } from '../preview/settings.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 import { Confirmations } from './confirmations.ts';
 import type { MailWorkerStatus } from './mail-worker.ts';
 import type { PreviewThread } from './preview.ts';
@@ -74,6 +75,7 @@ export class ControlHost implements AdminHost {
   readonly dataDirectory: string;
   readonly #started = Date.now();
   readonly #apply: ConfigApply;
+  readonly #certificates: CertificateWatch;
   #historyWritten = Number.NEGATIVE_INFINITY;
   readonly #confirmations: Confirmations;
 
@@ -102,6 +104,7 @@ export class ControlHost implements AdminHost {
         pool.abandon(revision);
       },
     };
+    this.#certificates = new CertificateWatch(dataDirectory, (text) => log.record(systemWarning, text));
     this.#confirmations = new Confirmations(store, this.#apply, log);
   }
 
@@ -174,6 +177,7 @@ export class ControlHost implements AdminHost {
   /** Takes over certificate, recipient and authority files that have changed. Throws where the new ones are wrong. */
   async reloadFiles(): Promise<void> {
     const changed = await this.config.reload(this.#apply);
+    await this.#certificates.look(this.config.committed(), Date.now(), changed);
     if (changed) this.log.record(systemNotice, 'changed files (certificates, recipients, authorities) were taken over');
   }
 
@@ -210,6 +214,7 @@ export class ControlHost implements AdminHost {
       started: this.#started,
       revision,
       waiting: this.config.waiting(),
+      certificates: this.#certificates.warnings,
       threads: [
         ...mail.map((thread, index) => state(thread, workers[index] ?? null)),
         state(this.#pool.spool, queue),

@@ -157,8 +157,6 @@ export class Gateway {
     const { signal } = this.#watching;
     let warned = '';
     while (!signal.aborted) {
-      await sleep(fileWatchInterval, undefined, { signal, ref: false }).catch(() => undefined); // the end of the program
-      if (signal.aborted) return;
       try {
         await host.reloadFiles();
         warned = '';
@@ -168,6 +166,7 @@ export class Gateway {
         if (warning !== warned) this.warn(warning);
         warned = warning;
       }
+      await sleep(fileWatchInterval, undefined, { signal, ref: false }).catch(() => undefined); // the end of the program
     }
   }
 
