@@ -1,4 +1,4 @@
-// The program's entry: commands → functions. Exit status 0, 1 (failed) or 2 (wrong use); preview has a 3 of its own.
+// The program's entry: commands → functions. Exit status 0, 1 (failed) or 2 (wrong use); preview and rehearse have a 3 of their own.
 import { parseArgs } from 'node:util';
 import { messageOf, PosternError } from './errors.ts';
 import { versionLine } from './version.ts';
@@ -131,6 +131,29 @@ Exit status 3 where somebody breaks, so that a pipeline can stop. Nothing is cha
         dataDirectory: dataDirectory(values),
         configFile: values.config,
         days: values.days === undefined ? 30 : wholeNumber('--days', values.days, 1, 3650),
+        json: values.json ?? false,
+      });
+    },
+  },
+  rehearse: {
+    summary: 'trial handshakes with the destinations of the last days, without mail',
+    usage: 'rehearse [--config FILE] [--days N] [--json] [--data DIR]',
+    help: `  --config F   YAML of the configuration that might be committed (default: the one that is)
+  --days N     how far back, 1 to 3650 (default: 7)
+  --json       the whole table as JSON
+${dataHelp}
+
+Exit status 3 where mail to a destination would wait. Nothing is changed.`,
+    run: async (args) => {
+      const { values } = parseArgs({
+        args: [...args],
+        options: { ...dataOption, config: { type: 'string' }, days: { type: 'string' }, json: { type: 'boolean' } },
+      });
+      const { runRehearsal } = await import('./gateway/rehearse-command.ts');
+      return runRehearsal({
+        dataDirectory: dataDirectory(values),
+        configFile: values.config ?? null,
+        days: values.days === undefined ? 7 : wholeNumber('--days', values.days, 1, 3650),
         json: values.json ?? false,
       });
     },

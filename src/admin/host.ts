@@ -2,6 +2,7 @@
 import type { Waiting } from '../config/confirmation.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { ConfigStore } from '../config/store.ts';
+import type { RehearsedDestination } from '../delivery/rehearse.ts';
 import type { Verdict } from '../delivery/verify.ts';
 import type { Validation } from '../dns/validation.ts';
 import type { EventSink } from '../ledger/events.ts';
@@ -44,6 +45,29 @@ export interface PreviewChoice {
   /** Figures while more hellos are replayed. */
   readonly onProgress?: (report: PreviewReport) => void;
   readonly signal?: AbortSignal;
+}
+
+export interface RehearseChoice {
+  readonly days: number;
+  readonly signal: AbortSignal;
+  /** How far it is: so many of so many. */
+  readonly onProgress: (row: RehearsalRow, told: number, all: number) => void;
+}
+
+export interface RehearsalRow extends RehearsedDestination {
+  readonly connections: number;
+  readonly messages: number;
+  /** What its last connection had: `TLS v1.2 ECDHE-...`; empty where none was completed. */
+  readonly today: string;
+}
+
+export interface Rehearsal {
+  /** Most messages first. */
+  readonly rows: readonly RehearsalRow[];
+  /** Destinations that mail would not reach any more. */
+  readonly breaks: number;
+  /** Destinations that are known; more than there are rows where it was broken off. */
+  readonly all: number;
 }
 
 export interface CommitChoice {
@@ -174,6 +198,11 @@ export interface AdminHost {
   confirm(actor: Actor): Promise<Waiting>;
   /** What waits is taken back at once. The new revision, or null where nothing of it was left. Throws `not-found`, or as `commit`. */
   takeBack(actor: Actor): Promise<number | null>;
+  /**
+   * Trial handshakes with the destinations of the last days under a configuration, most mail first, without mail. What they showed is
+   * kept for previews under the same settings. Throws what is wrong with the configuration, `io` where there is no history.
+   */
+  rehearse(config: GatewayConfig, choice: RehearseChoice): Promise<Rehearsal>;
   /**
    * Connects to the domains as a delivery under the committed configuration would, without mail. Each verdict is told as soon
    * as it is there, with how many there are by then.

@@ -247,6 +247,9 @@ export const limitsSchema = object(
     destinationConnections: count(20, 'Outgoing connections at a time to one destination.', 1, 10_000),
     destinationMessages: count(1000, 'Messages on one outgoing connection.'),
     outgoingConnections: count(2000, 'Outgoing connections at a time, all destinations.'),
+    rehearsalConnections: count(8, 'Rehearsal: connections at a time, one to a host at most.', 1, 100),
+    rehearsalRate: count(20, 'Rehearsal: new connections a second.', 1, 1000),
+    rehearsalDestinations: count(500, 'Rehearsal: destinations, most mail first.', 1, 10_000),
     guiConnections: count(500, 'Web UI and API: connections at a time.', 10, 100_000),
     guiConnectionsPerClient: count(100, 'Web UI and API: connections at a time from one address (IPv6: from one /64).'),
     guiBody: size('1MiB', 'Web UI and API: largest body of a request; imports and uploads may have eight times that.', {

@@ -1,25 +1,15 @@
 // tlsverify and daneverify: connections like those of a delivery, up to the second EHLO and without mail; everything on the way
 // is told.
-import type net from 'node:net';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { MailResolver } from '../dns/resolver.ts';
 import { messageOf } from '../errors.ts';
-import { Client } from '../smtp/client.ts';
-import type { ClientEnd, ClientOwner } from '../smtp/client-owner.ts';
-import { dial, Link, type LinkOwner } from '../smtp/dial.ts';
-import type { OutgoingMessage } from '../smtp/outgoing.ts';
-import { type Reply, replyText } from '../smtp/reply.ts';
-import type { ConnectedTls, ConnectFailure } from '../tls/connect.ts';
 import { type ClientTls, compileClientTls } from '../tls/contexts.ts';
 import { describeTlsa } from '../tls/dane.ts';
-import { sentChain } from '../tls/dane-match.ts';
-import { systemErrorDetail } from '../tls/errors.ts';
-import { describeCertificate } from '../tls/peer-certificate.ts';
-import { checkPeer, type PeerVerdict } from '../tls/peer-check.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
 import { tlsVersions } from '../tls/versions.ts';
 import { DestinationTls } from './host-policy.ts';
 import type { OutboundTls } from './outbound-tls.ts';
+import { runProbe } from './probe.ts';
 import { destinationOf, type RouteHost, resolveRoute } from './route.ts';
 
 export interface VerifyOptions {
@@ -41,8 +31,6 @@ export interface Verdict {
 
 /** Domains at a time. */
 const together = 20;
-/** ms for one connection in all. */
-const longestProbe = 30_000;
 
 /** All of them, side by side; each is told as soon as it is done. `told`: how many are. */
 export async function verifyDomains(
@@ -194,176 +182,4 @@ async function versionLines(target: RouteHost, policy: TlsPolicy, snapshot: Snap
     lines.push(`${version}: ${text}.`);
   }
   return lines;
-}
-
-/** What a handshake showed; kept as values, the connection is gone by then. */
-interface Seen {
-  readonly protocol: string;
-  readonly cipher: string;
-  readonly group: string;
-  /** As if the policy compared something in any case. */
-  readonly verdict: PeerVerdict;
-  readonly certificate: string;
-  readonly chain: readonly string[];
-}
-
-interface ProbeResult {
-  /** Our address; null: nobody answered. */
-  readonly local: string | null;
-  readonly seen: Seen | null;
-  /** The handshake had begun. */
-  readonly shaken: boolean;
-  readonly failure: string | null;
-  readonly explanation: string | null;
-}
-
-function runProbe(target: RouteHost, policy: TlsPolicy, tls: ClientTls, snapshot: Snapshot): Promise<ProbeResult> {
-  const { promise, resolve } = Promise.withResolvers<ProbeResult>();
-  let probe: Probe | null = null;
-  const hangUp = dial(target, snapshot.timeouts.connect, {
-    connected: (socket) => {
-      probe = new Probe(socket, { target, policy, tls, snapshot }, (result) => {
-        clearTimeout(timer);
-        resolve(result);
-      });
-    },
-    failed: (error) => {
-      clearTimeout(timer);
-      const failure = systemErrorDetail(error) ?? error.message;
-      resolve({ local: null, seen: null, shaken: false, failure, explanation: null });
-    },
-  });
-  const timer = setTimeout(() => {
-    hangUp();
-    if (probe === null) resolve({ local: null, seen: null, shaken: false, failure: 'timeout', explanation: null });
-    else probe.giveUp();
-  }, longestProbe);
-  return promise;
-}
-
-interface ProbeSettings {
-  readonly target: RouteHost;
-  readonly policy: TlsPolicy;
-  readonly tls: ClientTls;
-  readonly snapshot: Snapshot;
-}
-
-/** One connection: EHLO, STARTTLS, EHLO, QUIT. */
-class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
-  readonly #client: Client<OutgoingMessage>;
-  readonly #link: Link;
-  readonly #settings: ProbeSettings;
-  readonly #done: (result: ProbeResult) => void;
-  #seen: Seen | null = null;
-  #shaken = false;
-  #failure: string | null = null;
-  #explanation: string | null = null;
-  #over = false;
-
-  constructor(socket: net.Socket, settings: ProbeSettings, done: (result: ProbeResult) => void) {
-    this.#settings = settings;
-    this.#done = done;
-    this.#client = new Client<OutgoingMessage>(this, settings.snapshot.hostname, 'required');
-    this.#link = new Link(socket, settings.target, this);
-  }
-
-  giveUp(): void {
-    this.#client.lost('timeout');
-  }
-
-  data(chunk: Buffer): void {
-    this.#client.feed(chunk);
-  }
-
-  drained(): void {
-    // Nothing so long is written.
-  }
-
-  lost(error: Error | null): void {
-    this.#client.lost(error === null ? 'connection lost' : (systemErrorDetail(error) ?? error.message));
-  }
-
-  write(commands: string): void {
-    this.#link.write(commands);
-  }
-
-  startTls(): void {
-    const { policy, tls, snapshot } = this.#settings;
-    this.#shaken = true;
-    const sni = policy.sni === null ? {} : { servername: policy.sni };
-    this.#link.startTls(
-      tls,
-      { legacy: false, timeout: snapshot.timeouts.handshake, ...sni },
-      {
-        secure: (info) => {
-          this.#seen = seenOf(info, policy);
-          this.#client.secured();
-        },
-        failed: ({ detail, explanation }: ConnectFailure) => {
-          this.#failure = detail;
-          this.#explanation = explanation;
-          this.#client.lost(detail);
-        },
-      },
-    );
-  }
-
-  tlsRefused(reply: Reply): void {
-    this.#failure = `STARTTLS was refused: ${reply.code} ${replyText(reply)}`;
-  }
-
-  ready(): void {
-    this.#client.quit();
-  }
-
-  started(): void {
-    // Nothing is delivered.
-  }
-
-  sendBody(): void {
-    // Nothing is delivered.
-  }
-
-  delivered(): void {
-    // Nothing is delivered.
-  }
-
-  settled(): void {
-    // Nothing is delivered.
-  }
-
-  unsent(): void {
-    // Nothing is delivered.
-  }
-
-  ended(end: ClientEnd): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#link.close();
-    const failure = end.kind === 'quit' ? null : (this.#failure ?? end.failure.text);
-    this.#done({
-      local: this.#link.localAddress,
-      seen: this.#seen,
-      shaken: this.#shaken,
-      failure,
-      explanation: this.#explanation,
-    });
-  }
-}
-
-function seenOf(info: ConnectedTls, policy: TlsPolicy): Seen {
-  const compared: TlsPolicy = policy.check === 'none' ? { ...policy, check: 'pkix', names: namesOf(policy) } : policy;
-  const leaf = info.peer();
-  return {
-    protocol: info.protocol,
-    cipher: info.cipher,
-    group: info.group() ?? 'not told by OpenSSL',
-    verdict: checkPeer(compared, info),
-    certificate: describeCertificate(info.certificate()),
-    chain: leaf === undefined ? [] : sentChain(leaf).map((one) => one.subject.replaceAll('\n', ', ')),
-  };
-}
-
-function namesOf({ sni }: TlsPolicy): readonly string[] {
-  return sni === null ? [] : [sni];
 }

@@ -13,10 +13,13 @@ import type {
   CommitResult,
   GatewayStatus,
   PreviewChoice,
+  Rehearsal,
+  RehearseChoice,
   ThreadStatus,
   VerifyRequest,
 } from '../admin/host.ts';
 import { changesWebAccess, checkWebChange, helloLife } from '../admin/lock-out.ts';
+import { rehearseDestinations, rehearsedHosts } from '../admin/rehearsal.ts';
 import type { Waiting } from '../config/confirmation.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
@@ -165,6 +168,14 @@ export class ControlHost implements AdminHost {
     return await this.#preview.run({ running, candidate, days }, call);
   }
 
+  async rehearse(config: GatewayConfig, { days, ...call }: RehearseChoice): Promise<Rehearsal> {
+    const snapshot = await this.config.compile(config);
+    const known = await this.history.destinations(days, snapshot.limits.rehearsalDestinations);
+    const rehearsal = await rehearseDestinations(snapshot, known, call);
+    await this.history.keepRehearsals(rehearsedHosts(snapshot, rehearsal.rows));
+    return rehearsal;
+  }
+
   /** What was seen until now counts; while one clicks it is not written at each click. */
   async #writeHistory(): Promise<void> {
     const now = performance.now();
@@ -294,6 +305,8 @@ function remoteHistory(pool: ThreadPool): AdminHistory {
     },
     audit: ask('audit'),
     forgetAddress: ask('forgetAddress'),
+    destinations: ask('destinations'),
+    keepRehearsals: ask('keepRehearsals'),
     write: ask('write'),
   } as AdminHistory;
 }

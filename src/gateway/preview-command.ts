@@ -45,7 +45,8 @@ export async function runPreview({ dataDirectory, configFile, days, json }: Prev
   }
 }
 
-async function committed(dataDirectory: string) {
+/** The revision in force of a data directory. Throws `not-found` where it holds none. */
+export async function committed(dataDirectory: string) {
   const directory = join(dataDirectory, 'config', 'revisions');
   const files = existsSync(directory) ? await RevisionFiles.open(directory, Number.MAX_SAFE_INTEGER) : null;
   const newest = (await files?.newest()) ?? null;

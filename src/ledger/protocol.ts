@@ -1,5 +1,6 @@
 // What control asks of the history (`ledger.db`), and its answers. All times are ms since the epoch, sizes bytes. Texts that a
 // stranger wrote come as they were received.
+import type { KnownDestination, RehearsedHost } from './observations/rehearsals.ts';
 
 /**
  * `next`: the cursor of the page after it; null: there is none. A page may have fewer items than asked for, even none, and a `next`
@@ -355,6 +356,9 @@ export interface HistoryQueries {
    * Not the log files. Returns how many rows are gone. May take seconds; the log goes on meanwhile.
    */
   forgetAddress(address: string): number;
+  /** Of the last days, most messages first, at most so many. Throws `io` where there is no database. */
+  destinations(days: number, most: number): readonly KnownDestination[];
+  keepRehearsals(rows: readonly RehearsedHost[]): void;
   /** Writes what is known until now, for whoever reads the database himself. Nothing happens where there is none at present. */
   write(): void;
 }

@@ -1,9 +1,11 @@
 // A candidate against the running settings: what becomes of everybody who was seen in the last days. Runs in a thread of its own.
 import { setImmediate } from 'node:timers/promises';
 import { type HelloUse, ObservationReader, type Outcome, type Use } from '../ledger/observations/reader.ts';
+import type { RehearsedHost } from '../ledger/observations/rehearsals.ts';
 import type { ObservedService } from '../ledger/observations/tables.ts';
 import { explainInbound } from '../tls/explain.ts';
 import { type ClientHello, parseClientHello } from '../tls/hello.ts';
+import { versionBits } from '../tls/versions.ts';
 import { answerName, type Census, type Group, type Judged, judgedClear, reasonOf, takeCensus } from './census.ts';
 import { fateOf } from './fate.ts';
 import { offersOf } from './offers.ts';
@@ -32,6 +34,8 @@ export interface PreviewOptions {
   readonly now?: number;
 }
 
+/** How long a rehearsal is believed, ms. */
+const rehearsalLife = 14 * 24 * 3600 * 1000;
 const dayLength = 86_400_000;
 const firstReport = 150;
 const reportEvery = 300;
@@ -85,7 +89,15 @@ export class PreviewEngine {
     };
     const described = [];
     for (const run of runs) described.push(await this.#describe(run, observed, past, candidate));
-    const outgoing = outgoingPreview(running, candidate, observed, past);
+    const { outbound } = candidate.tls;
+    const settings = { versions: versionBits(outbound.versions), ciphers: outbound.ciphers };
+    const rehearsals = reader.rehearsals(settings, now - rehearsalLife);
+    const rehearsed = (peer: number): RehearsedHost | null => {
+      if (rehearsals.size === 0) return null;
+      const about = reader.peer(peer);
+      return about === null ? null : (rehearsals.get(`${about.domain} ${about.name}`) ?? null);
+    };
+    const outgoing = outgoingPreview(running, candidate, { ...observed, rehearsed }, past);
     return report(true, days, described, outgoing);
   }
 
@@ -264,7 +276,7 @@ export class PreviewEngine {
 
   #empty({ running, candidate, days }: PreviewRequest, targets: readonly Target[]): PreviewReport {
     const nothing: Observed = { uses: [], services: new Map(), outcomes: new Map() };
-    const outgoing = outgoingPreview(running, candidate, nothing, null);
+    const outgoing = outgoingPreview(running, candidate, { ...nothing, rehearsed: () => null }, null);
     return report(
       true,
       days,

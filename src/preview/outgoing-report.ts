@@ -1,9 +1,11 @@
 // All destinations of the last days under other outgoing settings.
+
 import type { Outcome, Use } from '../ledger/observations/reader.ts';
+import type { RehearsedHost } from '../ledger/observations/rehearsals.ts';
 import type { ObservedService } from '../ledger/observations/tables.ts';
 import { acceptedSuites } from '../tls/ciphers.ts';
 import type { Member } from './census.ts';
-import { outgoingAnswer } from './outgoing.ts';
+import { outgoingAnswer, rehearsedAnswer } from './outgoing.ts';
 import { namePeer, type PastInput } from './past.ts';
 import type { OutgoingPeer, OutgoingPreview, OutgoingVerdict } from './report.ts';
 import type { PreviewSettings } from './settings.ts';
@@ -20,6 +22,8 @@ interface Observed {
   readonly uses: readonly Use[];
   readonly services: ReadonlyMap<number, ObservedService>;
   readonly outcomes: ReadonlyMap<number, Outcome>;
+  /** Trial handshakes with the peer under these settings. */
+  readonly rehearsed: (peer: number) => RehearsedHost | null;
 }
 
 /** `past`: to name them; null where nothing was observed. */
@@ -39,7 +43,7 @@ export function outgoingPreview(
     if (outcome === undefined) continue;
     // Without a change the next connection goes as the last did.
     const { verdict, reason } = changed
-      ? outgoingAnswer(outcome, { settings, suites })
+      ? (rehearsedAnswer(observed.rehearsed(destination.peer)) ?? outgoingAnswer(outcome, { settings, suites }))
       : { verdict: 'works' as const, reason: 'nothing changes' };
     totals[verdict].peers++;
     totals[verdict].connections += destination.connections;

@@ -2,6 +2,7 @@
 // knows what it would choose: works (seen), breaks, unknown (to be rehearsed).
 import type { TlsServiceSettings } from '../config/snapshot.ts';
 import type { Outcome } from '../ledger/observations/reader.ts';
+import type { RehearsedHost } from '../ledger/observations/rehearsals.ts';
 import { suiteById, suiteName } from '../tls/suites.ts';
 import { tlsVersions, versionBits, wireVersion } from '../tls/versions.ts';
 import { shortVersion } from './offers.ts';
@@ -52,6 +53,16 @@ export function outgoingAnswer(outcome: Outcome, { settings, suites }: Offered):
     verdict: 'unknown',
     reason: `it chose ${suite}, which is no longer offered; whether it shares another is not known`,
   };
+}
+
+/** What a rehearsal under the same settings showed; null: there was none. */
+export function rehearsedAnswer(rehearsed: RehearsedHost | null): OutgoingAnswer | null {
+  if (rehearsed === null) return null;
+  const { ok, version, suite, detail, time } = rehearsed;
+  const day = new Date(time).toISOString().slice(0, 10);
+  if (!ok) return { verdict: 'breaks', reason: `rehearsed on ${day}: ${detail}` };
+  const what = version === 0 ? 'mail would go in clear text' : `${shortVersion(version)} ${suiteName(suite)}`;
+  return { verdict: 'works', reason: `rehearsed on ${day}: ${what}` };
 }
 
 /** Every newer version that is offered now was offered, and passed over, before. */

@@ -13,6 +13,9 @@ import type {
   PreviewChoice,
   QueueFilter,
   QueueRow,
+  Rehearsal,
+  RehearsalRow,
+  RehearseChoice,
   VerifyRequest,
 } from '../../src/admin/host.ts';
 import type { Waiting } from '../../src/config/confirmation.ts';
@@ -46,6 +49,8 @@ export interface TestHostOptions {
 }
 
 export class TestHost implements AdminHost {
+  /** What a rehearsal answers. */
+  rehearsed: readonly RehearsalRow[] = [];
   readonly config: ConfigStore;
   readonly dataDirectory: string;
   readonly logDirectory: string;
@@ -106,6 +111,14 @@ export class TestHost implements AdminHost {
     } finally {
       engine.close();
     }
+  }
+
+  async rehearse(config: GatewayConfig, { onProgress }: RehearseChoice): Promise<Rehearsal> {
+    await this.config.compile(config);
+    const { rehearsed } = this;
+    for (const [index, row] of rehearsed.entries()) onProgress(row, index + 1, rehearsed.length);
+    const breaks = rehearsed.filter(({ outcome }) => outcome === 'waits').length;
+    return { rows: rehearsed, breaks, all: rehearsed.length };
   }
 
   hostname(): string {

@@ -1,9 +1,16 @@
 // Who would break: beside the boxes while one clicks, and before the commit, which asks once more.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sendMail } from '../gateway/client.ts';
+import { startOpensslDestination } from '../gateway/openssl-destination.ts';
+import { anyLevel, CertificateDirectory } from '../tls/peers.ts';
 import { chromiumPath, openPage, picture, setUp } from './chromium.ts';
 import { handshake, startWebGateway } from './web-gateway.ts';
 
+const certificates = new CertificateDirectory();
+const rsa = certificates.make('rsa:2048');
+after(() => certificates.remove());
 const skip = chromiumPath === null ? 'chromium is not installed' : false;
 
 test('the panel names who would break, keeps them with one click, and the commit asks once more', {
@@ -53,5 +60,29 @@ test('the panel names who would break, keeps them with one click, and the commit
   await dialog.getByRole('button', { name: 'Commit anyway' }).click();
   await page.getByText('Changes committed').waitFor();
   assert.match(await handshake(web, '-tls1_2'), /alert protocol version|unsupported protocol/);
+  assert.deepEqual(complaints, []);
+});
+
+test('a rehearsal shows how far it is, and then what each destination would do', { skip }, async (t) => {
+  const tls = await startOpensslDestination(rsa, ['-tls1_3', ...anyLevel], '127.0.0.23');
+  t.after(() => tls.close());
+  const web = await startWebGateway(
+    t,
+    `relay: [127.0.0.1]
+routes:
+  - { domain: only.example, to: ["${tls.address}:${tls.port}"] }
+limits: { destinationMessages: 1 }
+`,
+  );
+  await sendMail(web.smtpPort, { from: 'a@example.org', to: 'b@only.example' });
+  while (tls.recipients.length < 1) await sleep(20);
+  const { page, complaints } = await openPage(t, web.origins[0]);
+  await setUp(page, web);
+  await page.goto('/system/rehearsal');
+  await page.getByText('No rehearsal yet').waitFor();
+  await page.getByRole('button', { name: 'Begin' }).click();
+  await page.getByText('Mail would reach every destination that answered.').waitFor();
+  await page.getByRole('row', { name: /only\.example .* secure TLS v1\.3 TLS_AES_256_GCM_SHA384 TLSv1\.3/ }).waitFor();
+  await picture(page, 'rehearsal');
   assert.deepEqual(complaints, []);
 });

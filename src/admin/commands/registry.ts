@@ -15,6 +15,7 @@ import { grep, tail } from './logs.ts';
 import { preview } from './preview.ts';
 import { short } from './question.ts';
 import { hoststatus, showrecipients } from './queue.ts';
+import { rehearseCommand } from './rehearse.ts';
 import { quit } from './session.ts';
 import { setup } from './setup.ts';
 import { smtproutes } from './smtproutes.ts';
@@ -62,6 +63,7 @@ export const commands: readonly Command[] = [
   showchanges,
   preview,
   adviseCommand,
+  rehearseCommand,
   commitdetail,
   rollbackconfig,
   status,

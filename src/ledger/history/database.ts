@@ -4,9 +4,10 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } fro
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf } from '../../errors.ts';
+import { rehearsalTables } from '../observations/rehearsals.ts';
 import { observationTables } from '../observations/tables.ts';
 
-const version = 2;
+const version = 3;
 /** Measured with 1,000 messages a transaction: checkpoints every 8 MB cost a tenth less than every 4, every 32 no less. */
 const checkpointSize = 8 * 1024 * 1024;
 const pageSize = 8192;
@@ -52,7 +53,7 @@ const tables = `
 `;
 
 /** What each format adds to the one before. */
-const formats = [tables, observationTables];
+const formats = [tables, observationTables, rehearsalTables];
 
 /** Opens or makes it. A file that is damaged, or was written by a newer program, is set aside; `warn` hears of it. Throws what SQLite says. */
 export function openHistoryDatabase(file: string, warn: (text: string) => void): DatabaseSync {

@@ -32,6 +32,7 @@ export function forgetAddress(database: DatabaseSync, address: string): number {
   }
   const run = (sql: string) => Number(database.prepare(sql).run(address).changes);
   rows += run('DELETE FROM failure WHERE peer = ?');
+  rows += run('DELETE FROM rehearsal WHERE host = ?');
   if (isIP(address) !== 0) {
     run('DELETE FROM observation WHERE peer IN (SELECT id FROM peer WHERE address = ?)');
     rows += run('DELETE FROM peer WHERE address = ?');

@@ -7,6 +7,7 @@ import type { Snapshot } from '../../config/snapshot.ts';
 import { messageOf, PosternError } from '../../errors.ts';
 import { type EventSink, systemNotice, systemWarning, type Value } from '../events.ts';
 import { Observer } from '../observations/observer.ts';
+import { keepRehearsals, knownDestinations } from '../observations/rehearsals.ts';
 import type { HistoryQueries, HistoryStatus, Overview } from '../protocol.ts';
 import { IncomingConnections, OutgoingConnections } from './connections.ts';
 import { Counts, day } from './counts.ts';
@@ -132,6 +133,14 @@ export class History {
     overview: () => this.overview(),
     audit: (filter, page) => this.#ask((reader) => reader.audit(filter, page)),
     forgetAddress: (address) => this.#forget(address),
+    destinations: (days, most) => {
+      this.#read();
+      return this.#open === null ? [] : knownDestinations(this.#open.database, Date.now() - days * day, most);
+    },
+    keepRehearsals: (rows) => {
+      this.#read();
+      if (this.#open !== null) keepRehearsals(this.#open.database, rows);
+    },
     write: () => void this.#write(true),
   };
 

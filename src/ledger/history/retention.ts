@@ -116,6 +116,7 @@ export class Retention {
     run('DELETE FROM tls WHERE span = 0 AND start < ?', now - keepHours);
     run('DELETE FROM tls WHERE span = 1 AND start < ?', now - keepReports);
     run('DELETE FROM failure WHERE day < ?', now - Math.min(keepReports, keepObservations) - day);
+    run('DELETE FROM rehearsal WHERE time < ?', now - keepObservations);
     // Connections outlive midnight; none is two days old.
     const oldest = this.oldest ?? now;
     run('DELETE FROM profile WHERE day < ?', oldest - 3 * day);

@@ -1,6 +1,7 @@
 // Observations, read for a preview on a connection of its own: the ledger goes on writing meanwhile (WAL).
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { type KnownDestination, knownDestinations, type RehearsedHost, readRehearsals } from './rehearsals.ts';
 import { type ObservedService, type OutcomeKind, observedServices, outcomeKinds } from './tables.ts';
 
 /** Sum over the days asked for. `hello` 0: none. `last`: ms since the epoch; `first`: the first day, likewise. */
@@ -142,6 +143,18 @@ export class ObservationReader {
         ],
       ),
     );
+  }
+
+  /** Destinations that mail went to, most messages first. */
+  destinations(since: number, most: number): readonly KnownDestination[] {
+    return knownDestinations(this.#database, since, most);
+  }
+
+  /** Trial handshakes under the same settings, by `domain host`. */
+  rehearsals(settings: Pick<RehearsedHost, 'versions' | 'ciphers'>, since: number): ReadonlyMap<string, RehearsedHost> {
+    // Written by an older program: it had none.
+    const found = this.#database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'rehearsal'").get();
+    return found === undefined ? new Map() : readRehearsals(this.#database, settings, since);
   }
 
   close(): void {

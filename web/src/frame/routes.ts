@@ -114,6 +114,12 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/system/ssl/ssl-configuration.tsx'), 'SslConfiguration'),
   },
   {
+    path: '/system/rehearsal',
+    title: 'rehearsal.title',
+    section: 'system',
+    page: page(() => import('../pages/system/rehearsal.tsx'), 'RehearsalPage'),
+  },
+  {
     path: '/system/history',
     title: 'history.title',
     section: 'system',

@@ -17,6 +17,7 @@ import { editCandidate } from '../../commands/candidate.ts';
 import { services, type TlsService, withCheckedService, withOtherClients } from '../../commands/sslconfig.ts';
 import type { AdminHost } from '../../host.ts';
 import { mergePatch } from '../merge-patch.ts';
+import { beginRehearsal, endRehearsal, presentRehearsal } from '../rehearsals.ts';
 import { route } from '../route.ts';
 import {
   adviceSchema,
@@ -25,6 +26,7 @@ import {
   previewRequestSchema,
   previewSchema,
 } from '../schemas/preview.ts';
+import { presentRehearsalSchema, rehearsalRequestSchema, rehearsalSchema } from '../schemas/rehearsal.ts';
 import {
   type Expand,
   type Expanded,
@@ -218,6 +220,39 @@ export const tlsRoutes = [
           })),
         },
       };
+    },
+  }),
+  route({
+    ...change,
+    method: 'POST',
+    path: '/tls/rehearsal',
+    summary: 'Begin trial handshakes with the destinations of the last days under your candidate',
+    description:
+      'No mail is sent; one connection to a host at a time. `GET` tells how far it is, `DELETE` ends it. One runs at a time.',
+    body: rehearsalRequestSchema,
+    response: rehearsalSchema,
+    handler: async ({ host, caller, body }) => {
+      const { config } = host.config.candidate(caller.user);
+      return { body: await beginRehearsal(host, caller.user, config, body.days ?? 7) };
+    },
+  }),
+  route({
+    tag,
+    access: 'read',
+    method: 'GET',
+    path: '/tls/rehearsal',
+    summary: 'How far the rehearsal is, and what it has found',
+    response: presentRehearsalSchema,
+    handler: ({ host }) => ({ body: { rehearsal: presentRehearsal(host) } }),
+  }),
+  route({
+    ...change,
+    method: 'DELETE',
+    path: '/tls/rehearsal',
+    summary: 'End the rehearsal; what it has found stays',
+    handler: ({ host }) => {
+      endRehearsal(host);
+      return { body: undefined };
     },
   }),
 ];
