@@ -99,16 +99,18 @@ Connections as a delivery makes them, without mail. Exit status 1 where a domain
   },
   config: {
     summary: 'export, import, compare and list configurations',
-    usage: 'config export|import FILE|diff [A B]|history [--data DIR]',
+    usage: 'config export|import FILE [--force]|diff [A B]|history [--data DIR]',
     help: `  export       print the committed configuration as YAML
   import FILE  check a YAML file and commit it (of the running gateway, or of a stopped one's data directory)
+  --force      import: although somebody who was seen lately would break, or be locked out of the web UI
   diff [A B]   what revision B changed against A (default: the last commit)
   history      the commits: number, date, user, comment
 ${dataHelp}`,
     run: async (args) => {
-      const { values, positionals } = parseArgs({ args: [...args], options: dataOption, allowPositionals: true });
+      const options = { ...dataOption, force: { type: 'boolean' } } as const;
+      const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
       const { runConfig } = await import('./gateway/config-command.ts');
-      return runConfig(dataDirectory(values), positionals);
+      return runConfig(dataDirectory(values), positionals, values.force ?? false);
     },
   },
   preview: {

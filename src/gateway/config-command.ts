@@ -15,8 +15,9 @@ import { type DirectoryLock, lockDirectory } from './lock.ts';
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 /** Resolves with the exit status. Throws PosternError; `bad-usage` where the words are wrong. */
-export async function runConfig(dataDirectory: string, words: readonly string[]): Promise<number> {
+export async function runConfig(dataDirectory: string, words: readonly string[], force = false): Promise<number> {
   const [verb, ...rest] = words;
+  if (force && verb !== 'import') throw new PosternError('bad-usage', '--force belongs to "config import"');
   switch (verb) {
     case 'export':
       expect(rest, 0, 0);
@@ -34,7 +35,7 @@ export async function runConfig(dataDirectory: string, words: readonly string[])
     }
     case 'import':
       expect(rest, 1, 1);
-      return importConfig(dataDirectory, rest[0] ?? '');
+      return importConfig(dataDirectory, rest[0] ?? '', force);
     default:
       throw new PosternError(
         'bad-usage',
@@ -113,11 +114,11 @@ async function showDifference(files: RevisionFiles, numbers: readonly number[]):
   return 0;
 }
 
-async function importConfig(dataDirectory: string, file: string): Promise<number> {
+async function importConfig(dataDirectory: string, file: string, force: boolean): Promise<number> {
   if (!existsSync(file)) throw new PosternError('not-found', `there is no file ${file}`);
   const text = readFileSync(file, 'utf8');
   const lock = tryLock(dataDirectory);
-  if (lock === null) return importIntoRunning(dataDirectory, file, text);
+  if (lock === null) return importIntoRunning(dataDirectory, file, text, force);
   try {
     return await importIntoStopped(dataDirectory, file, text);
   } finally {
@@ -161,7 +162,8 @@ async function importIntoStopped(dataDirectory: string, file: string, text: stri
   return 0;
 }
 
-async function importIntoRunning(dataDirectory: string, file: string, text: string): Promise<number> {
+/** `force`: although somebody who was seen breaks, or an administrator could not reach the web UI any more. */
+async function importIntoRunning(dataDirectory: string, file: string, text: string, force: boolean): Promise<number> {
   // Two sessions: behind a text that is refused nothing may be committed, least of all what else is pending.
   const loaded = await runCommand(dataDirectory, 'loadconfig 1', [...text.split(/\r?\n/), '.']);
   if (loaded.status !== 0) {
@@ -169,7 +171,7 @@ async function importIntoRunning(dataDirectory: string, file: string, text: stri
     return loaded.status;
   }
   const comment = `import of ${file.replaceAll(/["'\\]/g, '?')}`;
-  const committed = await runCommand(dataDirectory, `commit "${comment}" Y`, []);
+  const committed = await runCommand(dataDirectory, `commit "${comment}" Y${force ? ' Y Y' : ''}`, []);
   const nothing = committed.output.includes('There is no data to commit.');
   process.stdout.write(nothing ? 'Nothing would change.\n' : committed.output);
   process.stderr.write(committed.errors);

@@ -80,5 +80,12 @@ spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }
   const present = await runPostern(['rehearse', '--data', gateway.data]);
   assert.equal(present.status, 0, present.output);
   assert.match(present.output, /Mail would reach every one that answered\./);
+  // Into the running gateway: what would break somebody is refused, unless it is meant.
+  const refused = await runPostern(['config', 'import', file, '--data', gateway.data]);
+  assert.equal(refused.status, 1, refused.output);
+  assert.match(refused.output, /nothing was committed/i);
+  const forced = await runPostern(['config', 'import', file, '--force', '--data', gateway.data]);
+  assert.equal(forced.status, 0, forced.output);
+  assert.match(forced.output, /^Changes committed: /m);
   await gateway.stop();
 });

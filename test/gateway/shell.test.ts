@@ -427,6 +427,7 @@ test('wrong use ends with 2 and says what would be right; every command has --he
     ['config', 'export', 'stray'],
     ['config', 'import'],
     ['config', 'import', 'a', 'b'],
+    ['config', 'export', '--force'],
     ['config', 'diff', '1'],
     ['config', 'diff', 'a', 'b'],
     ['config', 'diff', '1', '2', '3'],

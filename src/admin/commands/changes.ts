@@ -50,6 +50,7 @@ async function commitAskingTwice(
   let result: CommitResult;
   try {
     result = await host.commit(actor, comment, choice);
+    dialogue.spareWords(1);
   } catch (error) {
     if (!(error instanceof PosternError && error.code === 'lock-out')) throw error;
     dialogue.print(`\n${errorText(error)}`);
@@ -69,7 +70,7 @@ export const confirmAction = '"confirm" in a new shell, or in the web UI';
 export async function runCommit(context: CommandContext, confirmWithin?: number): Promise<void> {
   const { host, dialogue, user, actor } = context;
   if (host.config.pending(user).length === 0) {
-    dialogue.spareWords(3);
+    dialogue.spareWords(4);
     dialogue.print(`\n${nothing}`);
     return;
   }
@@ -92,10 +93,10 @@ export const commit: Command = {
   name: 'commit',
   group: 'Changes',
   summary: 'put the pending changes into force',
-  usage: 'commit ["COMMENT" [Y|N [Y|N]]]',
+  usage: 'commit ["COMMENT" [Y|N [Y|N [Y|N]]]]',
   help: `Asks for a comment and whether the configuration that is replaced stays in the list of "rollbackconfig". New connections
 use the new configuration at once; those that are open go on. Who would break is said first (see "preview"), and where somebody
-does, you are asked again. If any part of the gateway cannot use it, nothing changes. What changes the web service's TLS, certificate,
+does, you are asked again (third word); so you are where it would lock somebody out of the web UI (fourth word). If any part of the gateway cannot use it, nothing changes. What changes the web service's TLS, certificate,
 address or ports must be confirmed within 10 minutes (see "confirm"; "commitconfirmed" chooses the time).`,
   words: 'answers',
   run: (context) => runCommit(context),

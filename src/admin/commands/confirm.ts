@@ -40,7 +40,7 @@ export const commitconfirmed: Command = {
   name: 'commitconfirmed',
   group: 'Changes',
   summary: 'commit, and take it back unless it is confirmed within N minutes',
-  usage: 'commitconfirmed [MINUTES ["COMMENT" [Y|N [Y|N]]]]',
+  usage: 'commitconfirmed [MINUTES ["COMMENT" [Y|N [Y|N [Y|N]]]]]',
   help: `As "commit". Without "confirm" from a new connection within so many minutes (10 unless you say otherwise; 0: no confirmation
 is needed) what it changed is taken back, also when the gateway was restarted in between. What others commit meanwhile stays.`,
   words: 'answers',
