@@ -1,6 +1,8 @@
 // The forms of lists and times in answers. Cursors are opaque to the client, checked like anything else from outside.
+import type { Waiting } from '../../config/confirmation.ts';
 import { PosternError } from '../../errors.ts';
 import type { HistoryStatus, Overview as StoredOverview } from '../../ledger/protocol.ts';
+import type { WaitingRevisions } from './schemas/configuration.ts';
 import type { Overview } from './schemas/reports.ts';
 
 /** A cursor that is a number (a MID, a revision). */
@@ -35,4 +37,11 @@ export function describeOverview({ time, counts, incoming, outgoing, history }: 
 
 export function describeHistory({ oldest, ...kept }: HistoryStatus): Overview['history'] {
   return { ...kept, oldest: oldest === null ? null : iso(oldest) };
+}
+
+/** Revisions that must be confirmed. */
+export function describeWaiting(waiting: Waiting | null): WaitingRevisions | null {
+  if (waiting === null) return null;
+  const { revisions, user, since, until } = waiting;
+  return { revisions: [...revisions], by: user, since: iso(since), until: iso(until) };
 }

@@ -2,6 +2,7 @@
 import type { GatewayConfig } from '../../config/schema.ts';
 import { messageOf, PosternError } from '../../errors.ts';
 import type { AdminHost, RehearsalRow } from '../host.ts';
+import { iso } from './page.ts';
 import type { Rehearsal } from './schemas/rehearsal.ts';
 
 interface Running {
@@ -77,7 +78,6 @@ export function endRehearsal(host: AdminHost): void {
 }
 
 function describe({ by, days, began, rows, told, all, ended, failure }: Running): Rehearsal {
-  const iso = (time: number) => new Date(time).toISOString();
   return {
     by,
     days,

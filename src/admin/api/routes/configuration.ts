@@ -15,11 +15,10 @@ import {
 } from '../../commands/candidate.ts';
 import type { AdminHost } from '../../host.ts';
 import { mergePatch } from '../merge-patch.ts';
-import { numberCursor } from '../page.ts';
+import { describeWaiting, numberCursor } from '../page.ts';
 import { route } from '../route.ts';
 import {
   type Candidate,
-  type Confirmation,
   candidateSchema,
   commitSchema,
   committedSchema,
@@ -65,14 +64,6 @@ export function describeCandidate(host: AdminHost, user: string): Candidate {
     changes: differenceList(candidate.base, candidate.config),
     conflicts: [...host.config.conflicts(user)],
   };
-}
-
-function waitingNow(host: AdminHost): Confirmation['waiting'] {
-  const waiting = host.config.waiting();
-  if (waiting === null) return null;
-  const { revisions, user, since, until } = waiting;
-  const iso = (at: number) => new Date(at).toISOString();
-  return { revisions: [...revisions], by: user, since: iso(since), until: iso(until) };
 }
 
 const candidateAnswer = (host: AdminHost, user: string) => ({
@@ -192,7 +183,7 @@ export const configurationRoutes = [
     path: '/configuration/confirmation',
     summary: 'What must be confirmed',
     response: confirmationSchema,
-    handler: ({ host }) => ({ body: { waiting: waitingNow(host) } }),
+    handler: ({ host }) => ({ body: { waiting: describeWaiting(host.config.waiting()) } }),
   }),
   route({
     ...change,
@@ -205,7 +196,7 @@ export const configurationRoutes = [
     response: confirmationSchema,
     handler: async ({ host, caller }) => {
       await host.confirm(caller);
-      return { body: { waiting: waitingNow(host) } };
+      return { body: { waiting: describeWaiting(host.config.waiting()) } };
     },
   }),
   route({

@@ -2,14 +2,14 @@
 import { version as programVersion } from '../../../version.ts';
 import { systemProblems } from '../../commands/status.ts';
 import type { GatewayStatus } from '../../host.ts';
-import { describeHistory } from '../page.ts';
+import { describeHistory, describeWaiting } from '../page.ts';
 import { route } from '../route.ts';
 import { type Status, statusSchema, versionSchema } from '../schemas/status.ts';
 
 const read = { tag: 'status', access: 'read' } as const;
 
 export function describeStatus(status: GatewayStatus, now: number): Status {
-  const { queue, threads, collectors, started, history, dnssec, ...rest } = status;
+  const { queue, threads, collectors, started, history, dnssec, waiting, certificates: _, ...rest } = status;
   const problems = [...systemProblems(status)];
   return {
     time: new Date(now).toISOString(),
@@ -18,6 +18,7 @@ export function describeStatus(status: GatewayStatus, now: number): Status {
     state: problems.length === 0 ? 'online' : 'impaired',
     problems,
     ...rest,
+    waiting: describeWaiting(waiting),
     threads: [...threads],
     queue: {
       messages: queue.messages,

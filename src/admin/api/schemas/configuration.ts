@@ -109,7 +109,7 @@ export const committedSchema = object(
 );
 export type Committed = Static<typeof committedSchema>;
 
-const waitingSchema = object(
+export const waitingSchema = object(
   {
     revisions: list(revisionNumber('A revision.'), 'What they changed is taken back together.'),
     by: text('Who committed the last of them.'),
@@ -120,6 +120,7 @@ const waitingSchema = object(
 );
 
 export const confirmationSchema = object({ waiting: nullable(waitingSchema) }, 'What must be confirmed.');
+export type WaitingRevisions = Static<typeof waitingSchema>;
 export type Confirmation = Static<typeof confirmationSchema>;
 
 export const takenBackSchema = object(

@@ -1,5 +1,6 @@
 // What the gateway is doing, and what it is.
 import Type, { type Static } from 'typebox';
+import { waitingSchema } from './configuration.ts';
 import { count, flag, list, nullable, object, revisionNumber, text, time, words } from './form.ts';
 import { historyStatusSchema } from './reports.ts';
 
@@ -11,6 +12,7 @@ export const statusSchema = object(
     state: words(['online', 'impaired'], '`impaired`: `problems` says why.'),
     problems: list(text('A sentence.'), 'What is not as it should be.'),
     revision: revisionNumber('The configuration in force.'),
+    waiting: nullable(waitingSchema),
     threads: list(
       object(
         {
