@@ -58,7 +58,9 @@ terminalTest('Tab completes commands, their words and sub-commands', async (runn
     ['AESGCM', '\\n'],
     [prompt, 'help rollb\\t'],
     ['help rollbackconfig', '\\n'],
-    ['Usage: rollbackconfig', 'TAIL sy\\t'],
+    // A Tab that comes before the prompt completes nothing.
+    ['Usage: rollbackconfig', ''],
+    [prompt, 'TAIL sy\\t'],
     ['tail system_logs', '\\x03'],
     [prompt, 'sh\\t'],
     ['show', '\\t'],
