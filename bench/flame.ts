@@ -89,7 +89,7 @@ function draw(root: Frame): string {
   };
   visit(root, 0, 0);
   const height = (lowest + 1) * row;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="monospace" font-size="10.5">\n${boxes.join('\n')}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="monospace" font-size="10.5">\n<title>Flame graph of one thread</title>\n${boxes.join('\n')}\n</svg>\n`;
 }
 
 function plain(text: string): string {
