@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
-import { listDirectory, makeDirectory, removeDurably, writeDurably } from './durable.ts';
+import { listDirectory, makeDirectory, removeDurably, removeRemains, writeDurably } from './durable.ts';
 import { isPlainObject } from './node.ts';
 import type { GatewayConfig } from './schema.ts';
 import { restoreDocument } from './validate.ts';
@@ -39,6 +39,7 @@ export class CandidateFiles {
   static async open(directory: string): Promise<CandidateFiles> {
     const files = new CandidateFiles(directory);
     await makeDirectory(directory);
+    await removeRemains(directory);
     for (const name of await listDirectory(directory)) {
       const file = join(directory, name);
       try {

@@ -52,14 +52,16 @@ export async function makeDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Names in the directory; what a write that was cut short left behind is removed. */
+/** Names in the directory. What is being written at this moment is not among them. */
 export async function listDirectory(directory: string): Promise<string[]> {
-  const names: string[] = [];
+  return (await readdir(directory)).filter((name) => !name.startsWith(temporary)).sort();
+}
+
+/** Removes what a write that was cut short left behind. Only for whoever alone writes there, before he does. */
+export async function removeRemains(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (name.startsWith(temporary)) await rm(join(directory, name), { recursive: true, force: true });
-    else names.push(name);
   }
-  return names.sort();
 }
 
 async function syncDirectory(directory: string): Promise<void> {

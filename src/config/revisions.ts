@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
-import { listDirectory, makeDirectory, removeDurably, writeDurably } from './durable.ts';
+import { listDirectory, makeDirectory, removeDurably, removeRemains, writeDurably } from './durable.ts';
 import { isPlainObject } from './node.ts';
 import type { GatewayConfig } from './schema.ts';
 import { restoreDocument } from './validate.ts';
@@ -51,10 +51,20 @@ export class RevisionFiles {
     this.#keep = keep;
   }
 
-  /** Reads the head of every revision. A file that is damaged is named in `warnings` and left alone. */
+  /** For the one writer. Reads the head of every revision. A file that is damaged is named in `warnings` and left alone. */
   static async open(directory: string, keep: number): Promise<RevisionFiles> {
-    const files = new RevisionFiles(directory, keep);
     await makeDirectory(directory);
+    await removeRemains(directory);
+    return RevisionFiles.#read(directory, keep);
+  }
+
+  /** As `open`, beside a writer: nothing in the directory is touched. */
+  static async openToRead(directory: string): Promise<RevisionFiles> {
+    return RevisionFiles.#read(directory, Number.MAX_SAFE_INTEGER);
+  }
+
+  static async #read(directory: string, keep: number): Promise<RevisionFiles> {
+    const files = new RevisionFiles(directory, keep);
     for (const name of await listDirectory(directory)) {
       const number = /^([0-9]{8,15})\.json$/.exec(name)?.[1];
       if (number === undefined) {

@@ -62,7 +62,7 @@ function expect(words: readonly string[], least: number, most: number): void {
 async function findRevisions(dataDirectory: string): Promise<RevisionFiles | null> {
   const directory = join(dataDirectory, 'config', 'revisions');
   if (!existsSync(directory)) return null;
-  const files = await RevisionFiles.open(directory, Number.MAX_SAFE_INTEGER);
+  const files = await RevisionFiles.openToRead(directory);
   return files.empty ? null : files;
 }
 

@@ -48,7 +48,7 @@ export async function runPreview({ dataDirectory, configFile, days, json }: Prev
 /** The revision in force of a data directory. Throws `not-found` where it holds none. */
 export async function committed(dataDirectory: string) {
   const directory = join(dataDirectory, 'config', 'revisions');
-  const files = existsSync(directory) ? await RevisionFiles.open(directory, Number.MAX_SAFE_INTEGER) : null;
+  const files = existsSync(directory) ? await RevisionFiles.openToRead(directory) : null;
   const newest = (await files?.newest()) ?? null;
   if (newest === null) {
     throw new PosternError('not-found', `${dataDirectory} holds no configuration to compare with`, {

@@ -11,7 +11,7 @@ export async function describeRevisions(
   const texts = new Map<number, string>();
   const directory = join(dataDirectory, 'config', 'revisions');
   if (numbers.length === 0 || !existsSync(directory)) return texts;
-  const files = await RevisionFiles.open(directory, Number.MAX_SAFE_INTEGER);
+  const files = await RevisionFiles.openToRead(directory);
   for (const number of numbers) {
     try {
       const { versions } = (await files.read(number)).tls.inbound;

@@ -127,7 +127,7 @@ test('words behind a command answer its first questions; the rest is Enter at th
         'PID 1237: User admin commit changes: from a script',
       ],
     );
-    const many = await script(directory, '', 'commit "nothing" n and more');
+    const many = await script(directory, '', 'commit "nothing" n and even more');
     assert.equal(many.status, 1);
     const unanswered = await script(directory, 'listenerconfig\nnew\n');
     assert.equal(unanswered.status, 1);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { defaultConfig } from '../../src/config/defaults.ts';
+import { RevisionFiles } from '../../src/config/revisions.ts';
 import { ConfigStore } from '../../src/config/store.ts';
 import { requireValid } from '../../src/config/validate.ts';
 import { PosternError } from '../../src/errors.ts';
@@ -593,4 +594,19 @@ test('a broken import changes nothing', async (context) => {
     await assert.rejects(store.importText('admin', text, 'my.yaml'), refused('bad-configuration', message));
   }
   assert.deepEqual(contents(directory), before);
+});
+
+test('whoever only reads the revisions of a running gateway leaves what is being written alone', async (context) => {
+  const directory = temporaryDirectory(context);
+  await ConfigStore.open(directory, { initial, demo });
+  const revisions = join(directory, 'config', 'revisions');
+  const written = join(revisions, '.new-00000002.json');
+  writeFileSync(written, 'half of a revision');
+  assert.deepEqual(
+    (await RevisionFiles.openToRead(revisions)).history().map(({ number }) => number),
+    [1],
+  );
+  assert.ok(existsSync(written));
+  await ConfigStore.open(directory, { demo });
+  assert.ok(!existsSync(written), 'what a crash left is removed by the next writer');
 });
