@@ -125,8 +125,8 @@ export interface GatewayStatus {
   readonly revision: number;
   /** Revisions that are taken back unless they are confirmed; null: there are none. */
   readonly waiting: Waiting | null;
-  /** Sentences about certificates in use whose end is near. */
-  readonly certificates: readonly string[];
+  /** Sentences about certificates in use and exceptions whose end is near. */
+  readonly reminders: readonly string[];
   readonly threads: readonly ThreadStatus[];
   readonly connections: {
     /** Open now. */

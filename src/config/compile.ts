@@ -1,5 +1,6 @@
 // A configuration compiled into a snapshot: plain values for the threads, numbers instead of texts, files read.
 import type { TlsVersion } from '../tls/versions.ts';
+import { canonicalPeer, endOf, settingsWith } from './exceptions.ts';
 import { configurationError, locateIssues } from './issue.ts';
 import { type Material, readMaterial } from './material.ts';
 import {
@@ -47,7 +48,9 @@ export function assembleSnapshot(
   revision: number,
   material: Material,
   demo: CertificateSettings,
+  now = Date.now(),
 ): Snapshot {
+  const exceptions = exceptionsNow(config, now);
   const { limits, timeouts, retry, spool, logs, privacy } = config;
   const { patterns } = config.recipients;
   return {
@@ -77,14 +80,18 @@ export function assembleSnapshot(
       outbound: config.tls.outbound,
       otherClients: { versions: otherClientVersions(config), ciphers: defaultCiphers },
     },
-    destinations: config.destinations.map((destination) => ({
-      ...destination,
-      domain: sure(parseDestination(destination.domain)),
-      ...(destination.names === undefined
-        ? {}
-        : { names: destination.names.map((name) => sure(parseCertificateName(name))) }),
-      ...(destination.ca === undefined ? {} : { ca: material.destinationAuthorities.get(destination.ca) ?? '' }),
-    })),
+    exceptions,
+    destinations: withExceptions(
+      exceptions,
+      config.destinations.map((destination) => ({
+        ...destination,
+        domain: sure(parseDestination(destination.domain)),
+        ...(destination.names === undefined
+          ? {}
+          : { names: destination.names.map((name) => sure(parseCertificateName(name))) }),
+        ...(destination.ca === undefined ? {} : { ca: material.destinationAuthorities.get(destination.ca) ?? '' }),
+      })),
+    ),
     senders: config.senders.map(({ sender, tls }) => ({ sender: sure(parseRecipient(sender, true)), tls })),
     alerts: { to: config.alerts.to.map((address) => sure(parseRecipient(address, false))) },
     limits: {
@@ -116,6 +123,31 @@ export function assembleSnapshot(
       keepObservations: parseDuration(privacy.keepObservations),
     },
   };
+}
+
+function exceptionsNow(config: GatewayConfig, now: number): Snapshot['exceptions'] {
+  return config.exceptions.flatMap((entry) => {
+    const [peer, until] = [canonicalPeer(entry), endOf(entry)];
+    if (peer === null || until === null || until <= now) return [];
+    return [{ service: entry.service, peer, settings: settingsWith(entry, config.tls[entry.service]), until }];
+  });
+}
+
+/** An exception of a destination is a part of its entry; where there is none, it brings one. */
+function withExceptions(
+  exceptions: Snapshot['exceptions'],
+  destinations: GatewayConfig['destinations'],
+): Snapshot['destinations'] {
+  const outbound = new Map(
+    exceptions.filter(({ service }) => service === 'outbound').map(({ peer, settings }) => [peer, settings]),
+  );
+  if (outbound.size === 0) return destinations;
+  const extended = destinations.map((entry) => {
+    const tlsException = outbound.get(entry.domain);
+    outbound.delete(entry.domain);
+    return tlsException === undefined ? entry : { ...entry, tlsException };
+  });
+  return [...extended, ...[...outbound].map(([domain, tlsException]) => ({ domain, tlsException }))];
 }
 
 /**

@@ -3,6 +3,7 @@ import { isIP, isIPv4 } from 'node:net';
 import { PosternError } from '../errors.ts';
 import { checkCiphers } from '../tls/ciphers.ts';
 import { checkSelection } from '../tls/versions.ts';
+import { canonicalPeer, endOf, settingsWith } from './exceptions.ts';
 import { type ConfigIssue, nearest } from './issue.ts';
 import {
   canonicalAddress,
@@ -42,6 +43,7 @@ export function ruleIssues(config: GatewayConfig): ConfigIssue[] {
   checkClients(config, report);
   checkRoutes(config, report);
   checkTls(config, report);
+  checkExceptions(config, report);
   checkSyslog(config, report);
   checkNumbers(config, report);
   for (const [index, server] of config.dns.servers.entries()) {
@@ -154,6 +156,44 @@ function checkDomains(config: GatewayConfig, report: Report): void {
     }
     const domain = parsed(report, ['accept', index], parseDomainPattern(text));
     if (domain !== null) accepted(domain, ['accept', index]);
+  }
+}
+
+function checkExceptions(config: GatewayConfig, report: Report): void {
+  const peers = unique(report, 'the exception for');
+  for (const [index, entry] of config.exceptions.entries()) {
+    const path = ['exceptions', index];
+    const { peer, service, versions, ciphers } = entry;
+    if (service === 'inbound') parsed(report, [...path, 'peer'], parseRange(peer));
+    else if (peer === '*') report([...path, 'peer'], '"*" would be no exception', 'name a domain');
+    else parsed(report, [...path, 'peer'], parseDomainPattern(peer));
+    const canonical = canonicalPeer(entry);
+    if (canonical !== null) peers(canonical, [...path, 'peer']);
+    const end = endOf(entry);
+    if (end === null) report([...path, 'expires'], 'is no day', 'write its last day, such as 2026-12-31');
+    // What has ended adds nothing, and must not stand in the way of other settings.
+    else if (end <= Date.now()) continue;
+    if (versions === undefined && ciphers === undefined) {
+      report(path, 'adds nothing', 'give it versions, ciphers, or both');
+      continue;
+    }
+    const settings = settingsWith(entry, config.tls[service]);
+    const selection = checkSelection(settings.versions);
+    if (!selection.ok) {
+      report(
+        [...path, 'versions'],
+        `with those of ${service}: ${selection.message}`,
+        'add the versions between as well',
+      );
+      continue;
+    }
+    try {
+      checkCiphers(settings.ciphers, selection.versions);
+    } catch (error) {
+      if (!(error instanceof PosternError)) throw error;
+      const remedy = error.remedy ?? 'write an OpenSSL cipher string, such as HIGH:!aNULL';
+      report([...path, ciphers === undefined ? 'versions' : 'ciphers'], error.message, remedy);
+    }
   }
 }
 

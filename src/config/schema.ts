@@ -207,6 +207,31 @@ const sender = object(
   'What mail of a sender demands.',
 );
 
+const exception = object(
+  {
+    peer: text('Inbound: an address or range of clients. Outbound: a domain, or `.domain` for its sub-domains.', {
+      maxLength: 255,
+    }),
+    service: Type.Union([Type.Literal('inbound'), Type.Literal('outbound')], {
+      description: 'Whose settings it adds to.',
+    }),
+    versions: Type.Optional(
+      Type.Array(tlsVersionSchema, {
+        minItems: 1,
+        maxItems: 4,
+        description: 'Versions beside those of the service; together one unbroken run.',
+      }),
+    ),
+    ciphers: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 4096, description: 'In place of the ciphers of the service.' }),
+    ),
+    owner: text('Who answers for it.', { maxLength: 200 }),
+    reason: text('Why it is needed.', { maxLength: 500 }),
+    expires: text('The last day that it counts (UTC): 2026-12-31.', { maxLength: 10 }),
+  },
+  'More TLS than the service allows, for one peer and for a time.',
+);
+
 const syslog = object(
   {
     name: name('Its name.'),
@@ -434,6 +459,12 @@ export const configSchema = object(
       maxItems: 10_000,
       default: [],
       description: 'Senders whose mail demands more TLS than its destinations do.',
+    }),
+    exceptions: Type.Array(exception, {
+      identity: 'peer',
+      maxItems: 1000,
+      default: [],
+      description: 'Old TLS for single peers, until a day. Nobody else gets anything else.',
     }),
     alerts: object(
       {

@@ -45,8 +45,17 @@ export interface Snapshot {
     /** A run too: `otherClients` boxes resolved, with the default ciphers. */
     readonly otherClients: TlsServiceSettings;
   };
-  /** `ca` as PEM text. */
-  readonly destinations: GatewayConfig['destinations'];
+  /** `ca` as PEM text; with what exceptions add, which may have brought the entry. */
+  readonly destinations: readonly (GatewayConfig['destinations'][number] & {
+    readonly tlsException?: TlsServiceSettings;
+  })[];
+  /** Those that count now. `settings`: what the peer gets. `until`: ms since the epoch. */
+  readonly exceptions: readonly {
+    readonly service: 'inbound' | 'outbound';
+    readonly peer: string;
+    readonly settings: TlsServiceSettings;
+    readonly until: number;
+  }[];
   readonly senders: GatewayConfig['senders'];
   readonly alerts: GatewayConfig['alerts'];
   readonly limits: Numbers<GatewayConfig['limits']>;

@@ -377,14 +377,16 @@ export class ConfigStore {
   }
 
   /**
-   * Looks whether a certificate, recipient list or authority file has changed since it was read; if so, compiles the
+   * Looks whether a certificate, recipient list or authority file has changed since it was read, or an exception has ended; if so, compiles the
    * revision in force anew and hands it over under its own number. False: nothing has. Throws where the new files are
    * wrong; the old ones stay in use, and the next call tries again. Throws `timeout` where they are in use, but a thread is
    * silent.
    */
   reload(apply: ConfigApply): Promise<boolean> {
     return this.#exclusive(async () => {
-      if (this.#snapshot === null || (await changedFiles(this.#stamps)).length === 0) return false;
+      if (this.#snapshot === null) return false;
+      const ended = this.#snapshot.exceptions.some(({ until }) => until <= this.#now());
+      if (!ended && (await changedFiles(this.#stamps)).length === 0) return false;
       const { config, number } = this.#present;
       const { snapshot, stamps } = await this.#compile(config, number);
       if (same(snapshot, this.#snapshot)) {
@@ -420,7 +422,7 @@ export class ConfigStore {
     this.#demo ??= await ensureDemoCertificate(join(this.#directory, 'certificates'), config.hostname);
     const material = await readMaterial(config, this.#directory);
     refuse(material.issues, config);
-    return { snapshot: assembleSnapshot(config, number, material, this.#demo), stamps: material.stamps };
+    return { snapshot: assembleSnapshot(config, number, material, this.#demo, this.#now()), stamps: material.stamps };
   }
 
   /** After the store: nothing here may turn the commit into a failure. */

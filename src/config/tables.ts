@@ -34,6 +34,7 @@ const kept: ReadonlySet<TableName> = new Set(['senderGroups', 'listeners']);
 
 export function rowId(value: TableValue): string {
   if (typeof value === 'string') return value;
+  if ('peer' in value) return value.peer;
   return 'name' in value ? value.name : value.domain;
 }
 

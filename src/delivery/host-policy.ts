@@ -22,7 +22,8 @@ export class DestinationTls {
   readonly #demand: Demand | null;
   /** Empty for a route that many domains share. */
   readonly #domain: string;
-  readonly #versions: Snapshot['tls']['outbound']['versions'];
+  /** Those of the service, or of an exception. */
+  readonly #settings: Snapshot['tls']['outbound'];
   readonly #credentials: ClientCredentials | null;
   readonly #policies = new Map<string, TlsPolicy>();
 
@@ -33,14 +34,15 @@ export class DestinationTls {
     this.#controls = level === null ? tlsControls(controls) : { ...tlsControls(controls), level };
     this.#demand = demand;
     this.#domain = base.startsWith('route:') ? '' : base.slice(base.lastIndexOf('@') + 1);
-    this.#versions = snapshot.tls.outbound.versions;
+    this.#settings = controls.tlsException ?? snapshot.tls.outbound;
     const certificate = snapshot.certificates.find((one) => one.name === controls.certificate);
     this.#credentials =
       controls.ca === undefined && certificate === undefined
         ? null
         : credentialsOf(controls.ca, controls.systemCa === true, certificate);
     const { level: wanted, names } = this.#controls;
-    this.stamp = [wanted, demand ?? '', names.join(), this.#credentials?.stamp ?? ''].join(' ');
+    const exception = controls.tlsException === undefined ? '' : JSON.stringify(controls.tlsException);
+    this.stamp = [wanted, demand ?? '', names.join(), this.#credentials?.stamp ?? '', exception].join(' ');
   }
 
   /** The policy towards one host of the destination. Asks DNS only where the level needs it. `nextHops`: see `Route`. */
@@ -62,7 +64,7 @@ export class DestinationTls {
   }
 
   client(policy: TlsPolicy, tls: OutboundTls): ClientTls {
-    return tls.clientFor(policy.versions, this.#credentials);
+    return tls.clientFor(policy.versions, this.#credentials, this.#settings.ciphers);
   }
 
   #make(target: RouteHost, nextHops: readonly string[], dane: DaneVerdict | null): TlsPolicy {
@@ -73,7 +75,7 @@ export class DestinationTls {
       nextHops,
       host: isIP(target.host) === 0 ? target.host : null,
       dane,
-      versions: this.#versions,
+      versions: this.#settings.versions,
     });
   }
 }

@@ -22,14 +22,19 @@ export class OutboundTls {
     this.#stamp = stampOf(settings);
   }
 
-  /** The contexts for these of the versions selected, and these credentials; null: the usual ones. */
-  clientFor(versions: readonly TlsVersion[], credentials: ClientCredentials | null): ClientTls {
-    if (credentials === null && versions.length === this.#settings.versions.length) return this.#client;
-    const key = `${versions.join()} ${credentials?.stamp ?? ''}`;
+  /** The contexts for these versions, credentials (null: the usual ones) and ciphers (not given: the usual ones). */
+  clientFor(
+    versions: readonly TlsVersion[],
+    credentials: ClientCredentials | null,
+    ciphers = this.#settings.ciphers,
+  ): ClientTls {
+    const usual = ciphers === this.#settings.ciphers && versions.length === this.#settings.versions.length;
+    if (credentials === null && usual) return this.#client;
+    const key = `${versions.join()} ${credentials?.stamp ?? ''} ${ciphers}`;
     let client = this.#special.get(key);
     if (client === undefined) {
       if (this.#special.size >= mostContexts) this.#special.clear();
-      client = compileClientTls({ ...this.#settings, versions }, credentials ?? {});
+      client = compileClientTls({ versions, ciphers }, credentials ?? {});
       this.#special.set(key, client);
     }
     return client;

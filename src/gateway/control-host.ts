@@ -34,10 +34,10 @@ import { previewSettings } from '../preview/settings.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
-import { CertificateWatch } from './certificate-watch.ts';
 import { Confirmations } from './confirmations.ts';
 import type { MailWorkerStatus } from './mail-worker.ts';
 import type { PreviewThread } from './preview.ts';
+import { Reminders } from './reminders.ts';
 import type { ThreadHandle } from './thread-handle.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
@@ -78,7 +78,7 @@ export class ControlHost implements AdminHost {
   readonly dataDirectory: string;
   readonly #started = Date.now();
   readonly #apply: ConfigApply;
-  readonly #certificates: CertificateWatch;
+  readonly #reminders: Reminders;
   #historyWritten = Number.NEGATIVE_INFINITY;
   readonly #confirmations: Confirmations;
 
@@ -107,7 +107,7 @@ export class ControlHost implements AdminHost {
         pool.abandon(revision);
       },
     };
-    this.#certificates = new CertificateWatch(dataDirectory, (text) => log.record(systemWarning, text));
+    this.#reminders = new Reminders(dataDirectory, (text) => log.record(systemWarning, text));
     this.#confirmations = new Confirmations(store, this.#apply, log);
   }
 
@@ -188,7 +188,7 @@ export class ControlHost implements AdminHost {
   /** Takes over certificate, recipient and authority files that have changed. Throws where the new ones are wrong. */
   async reloadFiles(): Promise<void> {
     const changed = await this.config.reload(this.#apply);
-    await this.#certificates.look(this.config.committed(), Date.now(), changed);
+    await this.#reminders.look(this.config.committed(), Date.now(), changed);
     if (changed) this.log.record(systemNotice, 'changed files (certificates, recipients, authorities) were taken over');
   }
 
@@ -225,7 +225,7 @@ export class ControlHost implements AdminHost {
       started: this.#started,
       revision,
       waiting: this.config.waiting(),
-      certificates: this.#certificates.warnings,
+      reminders: this.#reminders.warnings,
       threads: [
         ...mail.map((thread, index) => state(thread, workers[index] ?? null)),
         state(this.#pool.spool, queue),

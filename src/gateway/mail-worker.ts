@@ -112,7 +112,7 @@ export class MailWorker implements ThreadBody {
       nextIcid: () => nextId(ids, 'icid'),
       nextMid: () => nextId(ids, 'mid'),
       snapshot: () => this.#snapshot,
-      serverTls: (listener) => this.#listeners.tls(listener),
+      serverTls: (listener, address) => this.#listeners.tls(listener, address),
       admit: (client) => {
         const { connections, connectionsPerClient } = this.#snapshot.limits;
         if (!counters.acquire(incomingKey, connections)) return 'total';

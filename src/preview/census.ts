@@ -78,7 +78,7 @@ export interface CensusInput {
   readonly uses: readonly Use[];
   readonly outcomes: ReadonlyMap<number, Outcome>;
   /** Null: the hello was not kept. */
-  readonly judge: (hello: number) => Judged | null;
+  readonly judge: (hello: number, peer: number) => Judged | null;
   /** For a peer without TLS. */
   readonly clear: Judged;
   /** What sets apart peers with the same change: the reason, and what the hello offers. */
@@ -114,7 +114,7 @@ function countPeer(census: Census, uses: readonly Use[], outcomes: ReadonlyMap<n
     census.last = Math.max(census.last, use.last);
     const outcome = outcomes.get(use.outcome);
     if (outcome === undefined) continue;
-    const judged = outcome.kind === 'clear' ? rules.clear : use.hello === 0 ? null : rules.judge(use.hello);
+    const judged = outcome.kind === 'clear' ? rules.clear : use.hello === 0 ? null : rules.judge(use.hello, use.peer);
     if (outcome.kind === 'clear') {
       census.clearText.connections += use.connections;
       census.clearText.messages += use.messages;
@@ -179,7 +179,7 @@ function addRefuser(census: Census, uses: readonly Use[], outcomes: ReadonlyMap<
   for (const use of uses) {
     const outcome = outcomes.get(use.outcome);
     if (outcome?.kind !== 'failed' || outcome.alert === null || use.hello === 0) continue;
-    const to = rules.judge(use.hello)?.to;
+    const to = rules.judge(use.hello, use.peer)?.to;
     if (to?.outcome !== 'served') continue;
     const took = uses.some((other) => {
       const known = outcomes.get(other.outcome);

@@ -97,7 +97,8 @@ export class PreviewEngine {
       const about = reader.peer(peer);
       return about === null ? null : (rehearsals.get(`${about.domain} ${about.name}`) ?? null);
     };
-    const outgoing = outgoingPreview(running, candidate, { ...observed, rehearsed }, past);
+    const domainOf = (peer: number) => reader.peer(peer)?.domain ?? '';
+    const outgoing = outgoingPreview(running, candidate, { ...observed, rehearsed, domainOf }, past);
     return report(true, days, described, outgoing);
   }
 
@@ -176,10 +177,11 @@ export class PreviewEngine {
         (target.service === 'gui' || use.listener === target.listener),
     );
     if (!run.changed) return { ...run.figures(), ...countUnchanged(uses) };
+    const special = await this.#judgeExceptions(target, uses, past);
     const census = takeCensus({
       uses,
       outcomes: observed.outcomes,
-      judge: (hello) => run.judged(hello),
+      judge: (hello, peer) => special.get(`${peer} ${hello}`) ?? run.judged(hello),
       clear: judgedClear(clearAnswer(target.levelBefore, target.from), clearAnswer(target.level, target.to)),
       groupKey: (judged, hello) => `${reasonOf(judged)} ${hello === 0 ? '' : past.offers(hello)}`,
     });
@@ -203,6 +205,25 @@ export class PreviewEngine {
       groups: described,
       mayRefuse: census.mayRefuse.map((member) => namePeer(member, past)),
     };
+  }
+
+  /** Answers to peers that an exception gives other settings, before or after; by `peer hello`. */
+  async #judgeExceptions(target: Target, uses: readonly Use[], past: PastInput): Promise<ReadonlyMap<string, Judged>> {
+    const judged = new Map<string, Judged>();
+    const { exceptions } = target;
+    if (exceptions === null) return judged;
+    const addresses = new Map<number, string>();
+    for (const { peer, hello } of uses) {
+      if (hello === 0 || judged.has(`${peer} ${hello}`)) continue;
+      const address = addresses.get(peer) ?? past.reader.peer(peer)?.address ?? '';
+      addresses.set(peer, address);
+      const [before, after] = [exceptions.from.find(address), exceptions.to.find(address)];
+      if (before === null && after === null) continue;
+      const from = await this.#answer(before ?? target.from, hello);
+      const to = await this.#answer(after ?? target.to, hello);
+      judged.set(`${peer} ${hello}`, { from, to, comparison: compareAnswers(from, to) });
+    }
+    return judged;
   }
 
   async #describeGroup(
@@ -276,7 +297,12 @@ export class PreviewEngine {
 
   #empty({ running, candidate, days }: PreviewRequest, targets: readonly Target[]): PreviewReport {
     const nothing: Observed = { uses: [], services: new Map(), outcomes: new Map() };
-    const outgoing = outgoingPreview(running, candidate, { ...nothing, rehearsed: () => null }, null);
+    const outgoing = outgoingPreview(
+      running,
+      candidate,
+      { ...nothing, rehearsed: () => null, domainOf: () => '' },
+      null,
+    );
     return report(
       true,
       days,
@@ -302,7 +328,8 @@ class TargetRun {
 
   constructor(target: Target, reader: ObservationReader | null, since: number) {
     this.target = target;
-    this.changed = sideKey(target.from) !== sideKey(target.to) || target.level !== target.levelBefore;
+    this.changed =
+      sideKey(target.from) !== sideKey(target.to) || target.level !== target.levelBefore || target.exceptionsChanged;
     const uses = reader?.helloUses(target.service, since) ?? [];
     this.hellos = uses.filter(
       ({ hello, listener }) => hello !== 0 && (target.service === 'gui' || listener === target.listener),

@@ -1,11 +1,12 @@
 // All destinations of the last days under other outgoing settings.
 
+import type { TlsServiceSettings } from '../config/snapshot.ts';
 import type { Outcome, Use } from '../ledger/observations/reader.ts';
 import type { RehearsedHost } from '../ledger/observations/rehearsals.ts';
 import type { ObservedService } from '../ledger/observations/tables.ts';
 import { acceptedSuites } from '../tls/ciphers.ts';
 import type { Member } from './census.ts';
-import { outgoingAnswer, rehearsedAnswer } from './outgoing.ts';
+import { type Offered, outgoingAnswer, rehearsedAnswer } from './outgoing.ts';
 import { namePeer, type PastInput } from './past.ts';
 import type { OutgoingPeer, OutgoingPreview, OutgoingVerdict } from './report.ts';
 import type { PreviewSettings } from './settings.ts';
@@ -24,6 +25,7 @@ interface Observed {
   readonly outcomes: ReadonlyMap<number, Outcome>;
   /** Trial handshakes with the peer under these settings. */
   readonly rehearsed: (peer: number) => RehearsedHost | null;
+  readonly domainOf: (peer: number) => string;
 }
 
 /** `past`: to name them; null where nothing was observed. */
@@ -33,17 +35,30 @@ export function outgoingPreview(
   observed: Observed,
   past: PastInput | null,
 ): OutgoingPreview {
-  const settings = candidate.tls.outbound;
-  const changed = JSON.stringify(settings) !== JSON.stringify(running.tls.outbound);
-  const suites = new Set(acceptedSuites(settings.ciphers, settings.versions).map(({ id }) => id));
+  const usual = offeredUnder(candidate.tls.outbound);
+  const exceptions = exceptionsOf(candidate);
+  const changed =
+    JSON.stringify(candidate.tls.outbound) !== JSON.stringify(running.tls.outbound) ||
+    JSON.stringify([...exceptions]) !== JSON.stringify([...exceptionsOf(running)]);
+  const offeredTo = (peer: number): Offered => {
+    if (exceptions.size === 0) return usual;
+    const own = exceptionFor(observed.domainOf(peer), exceptions);
+    return own === undefined ? usual : offeredUnder(own);
+  };
   const totals = { works: weight(), breaks: weight(), unknown: weight() };
   const found: Judged[] = [];
+  const answerOf = (peer: number, outcome: Outcome) => {
+    const offered = offeredTo(peer);
+    // A rehearsal was made under the usual settings.
+    const rehearsed = offered === usual ? rehearsedAnswer(observed.rehearsed(peer)) : null;
+    return rehearsed ?? outgoingAnswer(outcome, offered);
+  };
   for (const destination of destinations(observed)) {
     const outcome = observed.outcomes.get(destination.outcome);
     if (outcome === undefined) continue;
     // Without a change the next connection goes as the last did.
     const { verdict, reason } = changed
-      ? (rehearsedAnswer(observed.rehearsed(destination.peer)) ?? outgoingAnswer(outcome, { settings, suites }))
+      ? answerOf(destination.peer, outcome)
       : { verdict: 'works' as const, reason: 'nothing changes' };
     totals[verdict].peers++;
     totals[verdict].connections += destination.connections;
@@ -58,6 +73,27 @@ export function outgoingPreview(
     totals,
     named: past === null ? [] : named.map((judged) => nameDestination(judged, past, candidate)),
   };
+}
+
+function offeredUnder(settings: TlsServiceSettings): Offered {
+  return { settings, suites: new Set(acceptedSuites(settings.ciphers, settings.versions).map(({ id }) => id)) };
+}
+
+type Exceptions = ReadonlyMap<string, TlsServiceSettings>;
+
+function exceptionsOf({ exceptions }: PreviewSettings): Exceptions {
+  return new Map(
+    exceptions.filter(({ service }) => service === 'outbound').map(({ peer, settings }) => [peer, settings]),
+  );
+}
+
+/** The domain's own, else that of the longest `.suffix`. */
+function exceptionFor(domain: string, exceptions: Exceptions): TlsServiceSettings | undefined {
+  for (let at = 0; at >= 0; at = domain.indexOf('.', at + 1)) {
+    const found = exceptions.get(domain.slice(at));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 const weight = () => ({ peers: 0, connections: 0, messages: 0 });

@@ -8,12 +8,13 @@ export interface PreviewSettings {
   readonly gui: Snapshot['gui'];
   readonly certificates: Snapshot['certificates'];
   readonly destinations: Snapshot['destinations'];
+  readonly exceptions: Snapshot['exceptions'];
 }
 
 /** A snapshot may hold 100,000 addresses; these few values go to the preview thread instead. */
 export function previewSettings(snapshot: Snapshot): PreviewSettings {
-  const { revision, tls, listeners, gui, certificates, destinations } = snapshot;
-  return { revision, tls, listeners, gui, certificates, destinations };
+  const { revision, tls, listeners, gui, certificates, destinations, exceptions } = snapshot;
+  return { revision, tls, listeners, gui, certificates, destinations, exceptions };
 }
 
 export function certificateNamed(settings: PreviewSettings, name: string): CertificateSettings | null {

@@ -1,6 +1,7 @@
 // What a candidate is compared on: each listener that mail was seen at, and the web service; with its contexts compiled.
 import { createHash } from 'node:crypto';
 import type { CertificateSettings, TlsServiceSettings } from '../config/snapshot.ts';
+import { RangeTable } from '../smtp/access.ts';
 import { compileServerTls, type ServerTls } from '../tls/contexts.ts';
 import { certificateNamed, type PreviewSettings } from './settings.ts';
 
@@ -27,12 +28,18 @@ export interface Target {
   readonly levelBefore: Level;
   readonly from: Side;
   readonly to: Side;
+  /** Single clients that get another side; null: none does. */
+  readonly exceptions: { readonly from: RangeTable<Side>; readonly to: RangeTable<Side> } | null;
+  /** Other clients, or other settings for them, than before. */
+  readonly exceptionsChanged: boolean;
 }
 
 /** What it is called in sentences: `Inbound SMTP (listener "inbound")`. */
 export function targetName({ service, listener }: Pick<Target, 'service' | 'listener'>): string {
   return service === 'gui' ? 'GUI HTTPS' : `Inbound SMTP, listener "${listener}"`;
 }
+
+type ListenerOf = readonly [PreviewSettings, PreviewSettings['listeners'][number]];
 
 const webProtocols = ['h2', 'http/1.1'];
 /** Compiled settings kept; making one takes 2 to 5 ms. */
@@ -52,6 +59,8 @@ export class Compiler {
         levelBefore: listener.tls,
         from: this.#listener(running, listener),
         to: next === undefined ? { kind: 'closed' } : this.#listener(candidate, next),
+        exceptions: this.#exceptions([running, listener], next === undefined ? null : [candidate, next]),
+        exceptionsChanged: exceptionsKey(running) !== exceptionsKey(candidate),
       };
     });
     const gui: Target = {
@@ -61,6 +70,8 @@ export class Compiler {
       levelBefore: 'required',
       from: this.#gui(running),
       to: this.#gui(candidate),
+      exceptions: null,
+      exceptionsChanged: false,
     };
     return [...listeners, gui];
   }
@@ -88,11 +99,35 @@ export class Compiler {
     return certificate === null ? { kind: 'clear' } : this.side(settings.tls.inbound, certificate);
   }
 
+  #exceptions(before: ListenerOf, after: ListenerOf | null): Target['exceptions'] {
+    const [from, to] = [
+      this.#exceptionsOf(before),
+      after === null ? new RangeTable<Side>() : this.#exceptionsOf(after),
+    ];
+    return from.empty && to.empty ? null : { from, to };
+  }
+
+  #exceptionsOf([settings, listener]: ListenerOf): RangeTable<Side> {
+    const table = new RangeTable<Side>();
+    const certificate = certificateNamed(settings, listener.certificate);
+    if (listener.tls === 'off' || certificate === null) return table;
+    for (const { service, peer, settings: own } of settings.exceptions) {
+      if (service === 'inbound') table.add(peer, this.side(own, certificate));
+    }
+    return table;
+  }
+
   #gui(settings: PreviewSettings): Side {
     const certificate = certificateNamed(settings, settings.gui.certificate);
     if (settings.gui.ports.length === 0 || certificate === null) return { kind: 'closed' };
     return this.side(settings.tls.gui, certificate, webProtocols);
   }
+}
+
+function exceptionsKey({ exceptions }: PreviewSettings): string {
+  return JSON.stringify(
+    exceptions.filter(({ service }) => service === 'inbound').map(({ peer, settings }) => [peer, settings]),
+  );
 }
 
 function keyOf(settings: TlsServiceSettings, certificate: CertificateSettings, alpn: readonly string[] | null): string {

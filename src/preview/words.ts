@@ -71,6 +71,8 @@ function groupLines(group: PeerGroup, most: number): readonly string[] {
   if (group.explanation !== '') lines.push(`    ${group.explanation}`);
   if (group.fateText !== '') lines.push(`    ${group.fateText}`);
   if (group.remedy !== null) lines.push(`    To keep them: ${group.remedy.text}.`);
+  if (group.fate !== 'locked-out')
+    lines.push('    To keep single ones for a time: exceptions for their addresses (exceptionconfig).');
   return lines;
 }
 

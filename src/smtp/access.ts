@@ -107,6 +107,35 @@ export class AccessTable {
   }
 }
 
+/** Values by address ranges; the narrowest range that holds an address counts. */
+export class RangeTable<T> {
+  /** Longest prefix first. */
+  readonly #ranges: { readonly range: Range; readonly value: T }[] = [];
+
+  /** Throws `bad-configuration` for what is no range. */
+  add(text: string, value: T): void {
+    const range = parseRange(text);
+    if (range === null) throw new PosternError('bad-configuration', `"${text}" is no address or range`);
+    this.#ranges.push({ range, value });
+    this.#ranges.sort((a, b) => b.range.prefix - a.range.prefix);
+  }
+
+  get empty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
+  find(address: string): T | null {
+    if (this.#ranges.length === 0) return null;
+    const ipv4 = net.isIPv4(address);
+    const bits = addressBits(address);
+    if (bits === null) return null;
+    for (const { range, value } of this.#ranges) {
+      if (range.ipv4 === ipv4 && bits.startsWith(range.bits.slice(0, range.prefix))) return value;
+    }
+    return null;
+  }
+}
+
 function hostName(name: string): string {
   const lower = name.toLowerCase();
   return lower.endsWith('.') ? lower.slice(0, -1) : lower;

@@ -391,7 +391,7 @@ export class Connection<B> implements SessionHandler, Sender {
   prepareTls(): string | null {
     const { host } = this.#server;
     try {
-      this.#nextTls = host.serverTls(this.#options.listener.name);
+      this.#nextTls = host.serverTls(this.#options.listener.name, this.#options.address);
       return null;
     } catch (error) {
       host.log.record(event.mailWarning, `ICID ${this.icid} TLS is not available: ${String(error)}`);

@@ -49,8 +49,8 @@ export interface InboundHost<B = unknown> {
   nextMid(): number;
   /** The snapshot in force; a session keeps the one it met at connect, TLS takes the newest at each handshake. */
   snapshot(): Snapshot;
-  /** Compiled TLS of a listener's service and certificate under the snapshot in force. */
-  serverTls(listener: string): ServerTls;
+  /** Compiled TLS of a listener's service and certificate under the snapshot in force, for a client of this address. */
+  serverTls(listener: string, address: string): ServerTls;
   /** Counts a connection in; false: over the limit (`total` or `client` says which). */
   admit(clientKey: string): 'ok' | 'total' | 'client';
   /** Counts it out again. */

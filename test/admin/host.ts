@@ -227,7 +227,7 @@ function exampleStatus(): GatewayStatus {
     started: Date.now() - 81_929_000,
     revision: 1,
     waiting: null,
-    certificates: [],
+    reminders: [],
     threads: [
       { role: 'mail', index: 0, revision: 1, state: 'running' },
       { role: 'mail', index: 1, revision: 1, state: 'silent' },

@@ -324,3 +324,22 @@ test('a file that may not be read is told as such', async (context) => {
     if (root) process.seteuid?.(0);
   }
 });
+
+test('an exception counts until the end of its last day; then the threads get a snapshot without it', async (context) => {
+  const directory = temporaryDirectory(context);
+  const day = 24 * 3600 * 1000;
+  let clock = Date.now();
+  const expires = new Date(clock + day).toISOString().slice(0, 10);
+  const exception = `{ peer: 10.0.0.0/8, service: inbound, versions: [TLSv1.1], owner: A, reason: B, expires: ${expires} }`;
+  const initial = `hostname: gw.example.com\nexceptions: [${exception}]\n`;
+  const store = await ConfigStore.open(directory, { initial, demo, now: () => clock });
+  const apply = recorder();
+  const [counted] = (await store.snapshot()).exceptions;
+  assert.deepEqual(counted?.settings.versions, ['TLSv1.1', 'TLSv1.2', 'TLSv1.3']);
+  assert.equal(counted?.until, Date.parse(expires) + day);
+  assert.equal(await store.reload(apply), false);
+  clock = Date.parse(expires) + day;
+  assert.equal(await store.reload(apply), true);
+  assert.deepEqual(store.current().exceptions, []);
+  assert.equal(await store.reload(apply), false, 'once');
+});

@@ -10,6 +10,7 @@ import { loadconfig, showconfig } from './configuration.ts';
 import { commitconfirmed, confirm } from './confirm.ts';
 import { deleteMessages, delivernow, hold, release } from './delivery.ts';
 import { destconfig } from './destconfig.ts';
+import { exceptionconfig } from './exceptionconfig.ts';
 import { listenerconfig } from './listenerconfig.ts';
 import { grep, tail } from './logs.ts';
 import { preview } from './preview.ts';
@@ -52,6 +53,7 @@ export const commands: readonly Command[] = [
   listenerconfig,
   smtproutes,
   destconfig,
+  exceptionconfig,
   certconfig,
   userconfig,
   showconfig,

@@ -14,6 +14,7 @@ import {
 } from '../../tls/versions.ts';
 import { editCandidate } from './candidate.ts';
 import type { Command, CommandContext } from './command.ts';
+import { exceptionLines } from './exceptionconfig.ts';
 import { accepted, askValue, askYesNo, type Checked, errorText, operationMenu, refused } from './question.ts';
 
 export type TlsService = 'gui' | 'inbound' | 'outbound';
@@ -31,6 +32,12 @@ export function describeTls(config: GatewayConfig): string {
     const { versions, ciphers } = config.tls[key];
     lines.push(`  ${title} method:  ${methodToken(versions)}`, `  ${title} ciphers:`);
     for (const token of ciphers.split(':')) lines.push(`        ${token}`);
+  }
+  if (config.exceptions.length > 0) {
+    lines.push(
+      '  Exceptions (exceptionconfig):',
+      ...exceptionLines(config.exceptions, Date.now()).map((line) => `        ${line}`),
+    );
   }
   return lines.join('\n');
 }

@@ -66,9 +66,9 @@ function systemStatus(status: GatewayStatus): string {
 
 /** What is not as it should be. */
 export function systemProblems(status: GatewayStatus): readonly string[] {
-  const { queue, threads, revision, history, certificates } = status;
+  const { queue, threads, revision, history, reminders } = status;
   // Sentences become parts of one.
-  const problems = certificates.map((text) => text.replace(/^C/, 'c').replace(/\.$/, ''));
+  const problems = reminders.map((text) => text.replace(/^[CE]/, (first) => first.toLowerCase()).replace(/\.$/, ''));
   if (history?.state === 'paused') problems.push(`no history is kept: ${history.reason}`);
   if (queue.full) problems.push('new mail is refused: the disk is full (452)');
   for (const thread of threads) {

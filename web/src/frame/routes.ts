@@ -90,6 +90,12 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/network/destinations.tsx'), 'Destinations'),
   },
   {
+    path: '/policies/exceptions',
+    title: 'exceptions.title',
+    section: 'policies',
+    page: page(() => import('../pages/network/exceptions.tsx'), 'Exceptions'),
+  },
+  {
     path: '/network/listeners',
     title: 'listeners.title',
     section: 'network',

@@ -9,7 +9,7 @@ import { type Status, statusSchema, versionSchema } from '../schemas/status.ts';
 const read = { tag: 'status', access: 'read' } as const;
 
 export function describeStatus(status: GatewayStatus, now: number): Status {
-  const { queue, threads, collectors, started, history, dnssec, waiting, certificates: _, ...rest } = status;
+  const { queue, threads, collectors, started, history, dnssec, waiting, reminders: _, ...rest } = status;
   const problems = [...systemProblems(status)];
   return {
     time: new Date(now).toISOString(),

@@ -53,6 +53,23 @@ export const preview = {
   'rehearsal.outcome.waits': 'wartet',
   'rehearsal.outcome.unreachable': 'nicht erreichbar',
 
+  'exceptions.title': 'TLS-Ausnahmen',
+  'exceptions.description':
+    'Alte Versionen oder andere Verschlüsselungen für ein Client-Netz oder ein Ziel, bis zu einem Tag. Niemand sonst bekommt etwas anderes.',
+  'exceptions.add': 'Ausnahme hinzufügen',
+  'exceptions.empty': 'Keine Ausnahmen',
+  'exceptions.emptyText': 'Alle bekommen, was die SSL-Konfiguration sagt.',
+  'exceptions.peer': 'Gegenstelle',
+  'exceptions.peerHelp':
+    'Eingehend: eine Adresse oder ein Bereich. Ausgehend: eine Domäne, oder .example.com für alles darunter.',
+  'exceptions.service': 'Dienst',
+  'exceptions.what': 'Bekommt',
+  'exceptions.versions': 'Versionen neben denen des Dienstes',
+  'exceptions.ciphers': 'Verschlüsselungen anstelle derer des Dienstes (optional)',
+  'exceptions.owner': 'Verantwortlich',
+  'exceptions.reason': 'Grund',
+  'exceptions.expires': 'Letzter Tag',
+
   'advice.title': 'Rat',
   'advice.none': 'Nichts lässt sich verbessern, ohne jemandem zu schaden, der gesehen wurde.',
   'advice.take': 'Übernehmen',

@@ -53,6 +53,22 @@ export const preview = {
   'rehearsal.outcome.waits': 'waits',
   'rehearsal.outcome.unreachable': 'unreachable',
 
+  'exceptions.title': 'TLS Exceptions',
+  'exceptions.description':
+    'Old versions or other ciphers for one client network or one destination, until a day. Nobody else gets anything else.',
+  'exceptions.add': 'Add exception',
+  'exceptions.empty': 'No exceptions',
+  'exceptions.emptyText': 'Everybody gets what SSL Configuration says.',
+  'exceptions.peer': 'Peer',
+  'exceptions.peerHelp': 'Inbound: an address or range. Outbound: a domain, or .example.com for everything below it.',
+  'exceptions.service': 'Service',
+  'exceptions.what': 'Gets',
+  'exceptions.versions': 'Versions beside those of the service',
+  'exceptions.ciphers': 'Ciphers in place of those of the service (optional)',
+  'exceptions.owner': 'Owner',
+  'exceptions.reason': 'Reason',
+  'exceptions.expires': 'Last day',
+
   'advice.title': 'Advice',
   'advice.none': 'There is nothing to improve without harm to somebody who was seen.',
   'advice.take': 'Take it',
