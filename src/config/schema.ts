@@ -312,6 +312,7 @@ export const timeoutsSchema = object(
     dns: deadline('5s', 'One DNS question, retries included.'),
     reverseLookup: deadline('2s', 'Incoming: reverse name of the client.'),
     callAhead: deadline('30s', 'Recipient call-ahead in all.'),
+    commitWatch: deadline('1h', 'How long TLS failures are watched after a commit that changes TLS.'),
     guiRequest: deadline('30s', 'Web UI and API: a request, from its first byte to its last.'),
     guiIdle: deadline('2m', 'Web UI and API: a connection without a request.'),
     guiLogonIdle: deadline('30m', 'Web UI: a logon without a request ends.'),

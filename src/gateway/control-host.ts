@@ -34,6 +34,7 @@ import { previewSettings } from '../preview/settings.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
+import { CommitWatch } from './commit-watch.ts';
 import { Confirmations } from './confirmations.ts';
 import type { MailWorkerStatus } from './mail-worker.ts';
 import type { PreviewThread } from './preview.ts';
@@ -79,6 +80,7 @@ export class ControlHost implements AdminHost {
   readonly #started = Date.now();
   readonly #apply: ConfigApply;
   readonly #reminders: Reminders;
+  readonly #watch: CommitWatch;
   #historyWritten = Number.NEGATIVE_INFINITY;
   readonly #confirmations: Confirmations;
 
@@ -108,6 +110,12 @@ export class ControlHost implements AdminHost {
       },
     };
     this.#reminders = new Reminders(dataDirectory, (text) => log.record(systemWarning, text));
+    this.#watch = new CommitWatch({
+      history: this.history,
+      queue: this.queue,
+      log,
+      preview: (running, candidate) => preview.run({ running, candidate, days: 30 }),
+    });
     this.#confirmations = new Confirmations(store, this.#apply, log);
   }
 
@@ -135,6 +143,7 @@ export class ControlHost implements AdminHost {
         await this.#apply.prepare(next);
       },
     };
+    const before = this.config.current();
     const committed = await this.config.commit(user, comment, apply, {
       saveForRollback: keep,
       confirmWithin: () => confirmWithin ?? 0,
@@ -143,6 +152,7 @@ export class ControlHost implements AdminHost {
     this.log.record(auditOnly, user, role, address, face, 'commit', comment);
     if (committed.problem !== null) this.log.record(systemWarning, committed.problem);
     if (committed.problem !== null) warnings.push(committed.problem);
+    void this.#watch.begin(before, this.config.current());
     const waiting = this.config.waiting();
     const confirmBy = waiting?.revisions.includes(committed.number) === true ? new Date(waiting.until) : null;
     if (confirmBy !== null) this.#confirmations.begun();
@@ -158,6 +168,7 @@ export class ControlHost implements AdminHost {
   }
 
   stop(): void {
+    this.#watch.stop();
     this.#confirmations.stop();
   }
 
@@ -271,6 +282,7 @@ function remoteQueue(pool: ThreadPool): AdminQueue {
     destinations: ask('destinations'),
     status: ask('status'),
     alerts: ask('alerts'),
+    notify: ask('notify'),
     deliverNow: ask('deliverNow'),
     delete: ask('delete'),
     hold: ask('hold'),

@@ -1,5 +1,5 @@
-// Alerts about TLS connections that had to be secure and were not: a line in the log, a mail to whom it concerns, and a list.
-// Once a domain and hour, over all workers.
+// Alerts, above all about TLS connections that had to be secure and were not: a line in the log, a mail to whom it concerns, and a
+// list. Those about connections once a domain and hour, over all workers.
 import { randomBytes } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import {
@@ -14,7 +14,7 @@ import {
 import type { SpoolContext } from './context.ts';
 import { dateTime, field, wrap } from './dsn.ts';
 import { nextId } from './ids.ts';
-import type { RaisedAlert, TlsAlert } from './protocol.ts';
+import type { Notice, RaisedAlert, TlsAlert } from './protocol.ts';
 import { jobClass } from './store.ts';
 
 const quiet = 3600 * 1000;
@@ -57,18 +57,32 @@ export class Alerts {
     // Mail about a domain to that domain would only wait beside the other.
     const { to } = this.#context.snapshot().alerts;
     const recipients = to.filter((address) => domainOf(address) !== domain);
+    this.#send(`TLS to ${alert.domain} failed`, textOf(alert), recipients);
+  }
+
+  /** Something else that administrators must hear of. Whoever calls has put it into the log. */
+  notify(notice: Notice): void {
+    const now = this.#context.now();
+    if (this.#raised.length >= mostKept) this.#raised.shift();
+    this.#raised.push({ ...notice, time: now });
+    this.#send(notice.title, notice.text, this.#context.snapshot().alerts.to);
+  }
+
+  #send(subject: string, text: readonly string[], recipients: readonly string[]): void {
     if (recipients.length === 0) return;
     try {
-      this.#transaction(() => this.#enqueue(alert, recipients, now));
+      this.#transaction(() => this.#enqueue(subject, text, recipients));
     } catch (error) {
-      log.record(mailWarning, `the alert about ${alert.domain} could not be queued as mail: ${messageOf(error)}`);
+      const { log } = this.#context;
+      log.record(mailWarning, `the alert "${subject}" could not be queued as mail: ${messageOf(error)}`);
     }
   }
 
-  #enqueue(alert: TlsAlert, recipients: readonly string[], now: number): void {
+  #enqueue(subject: string, text: readonly string[], recipients: readonly string[]): void {
     const context = this.#context;
+    const now = context.now();
     const mid = nextId(context.ids, 'mid');
-    const body = this.#compose(alert, recipients, now);
+    const body = this.#compose(subject, text, recipients, now);
     // RFC 5321 4.5.5: an alert that cannot be delivered causes no bounce.
     const envelope = { sender: '', recipients: recipients.map((address) => ({ address })) };
     context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });
@@ -108,29 +122,19 @@ export class Alerts {
     });
   }
 
-  #compose({ domain, host, wanted, reason }: TlsAlert, to: readonly string[], now: number): Uint8Array {
+  #compose(subject: string, text: readonly string[], to: readonly string[], now: number): Uint8Array {
     const { hostname } = this.#context.snapshot();
     const unique = randomBytes(12).toString('hex');
     const header = [
       field('Date', dateTime(now), false),
       field('From', `Postern <MAILER-DAEMON@${hostname}>`, false),
       field('To', to.map((address) => `<${address}>`).join(', '), false),
-      field('Subject', `TLS to ${domain} failed`, false),
+      field('Subject', subject, false),
       field('Message-ID', `<${unique}.alert@${hostname}>`, false),
       // RFC 3834 5: keeps vacation programs quiet.
       field('Auto-Submitted', 'auto-generated', false),
       'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n',
     ].join('');
-    const text = [
-      `Mail to ${domain} must go out over TLS (level ${wanted}), and that failed.`,
-      '',
-      `Host:   ${host}`,
-      `Reason: ${reason}`,
-      '',
-      'What could not be sent to any other host of the domain waits in the queue and is tried again; nothing went out with less.',
-      'Either the other side has a fault, or somebody between is in the way. "tlsverify" of the administrator\'s shell shows what its hosts do.',
-      'There is at most one such mail a domain and hour.',
-    ];
     const lines = text.flatMap((line) => wrap(line.replaceAll(/[^ -~]/gu, '?').slice(0, 2000), 76));
     return Buffer.from(`${header}\r\n${lines.join('\r\n')}\r\n`);
   }
@@ -138,4 +142,17 @@ export class Alerts {
 
 function domainOf(address: string): string {
   return address.slice(address.lastIndexOf('@') + 1).toLowerCase();
+}
+
+function textOf({ domain, host, wanted, reason }: TlsAlert): string[] {
+  return [
+    `Mail to ${domain} must go out over TLS (level ${wanted}), and that failed.`,
+    '',
+    `Host:   ${host}`,
+    `Reason: ${reason}`,
+    '',
+    'What could not be sent to any other host of the domain waits in the queue and is tried again; nothing went out with less.',
+    'Either the other side has a fault, or somebody between is in the way. "tlsverify" of the administrator\'s shell shows what its hosts do.',
+    'There is at most one such mail a domain and hour.',
+  ];
 }

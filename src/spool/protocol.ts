@@ -85,10 +85,16 @@ export interface TlsAlert {
   readonly reason: string;
 }
 
-export interface RaisedAlert extends TlsAlert {
-  /** ms since the epoch. */
-  readonly time: number;
+/** Something else that administrators must hear of. */
+export interface Notice {
+  /** Also the subject of the mail. */
+  readonly title: string;
+  /** Lines. */
+  readonly text: readonly string[];
 }
+
+/** `time`: ms since the epoch. */
+export type RaisedAlert = (TlsAlert | Notice) & { readonly time: number };
 
 /** Worker → spool. */
 export interface SpoolRequest {
@@ -177,6 +183,8 @@ export interface SpoolQueries {
   status(): { messages: number; jobs: number; held: number; bytesFree: number; full: boolean; oldest: number | null };
   /** Alerts since the start, newest first; at most one a domain and hour. */
   alerts(limit: number): RaisedAlert[];
+  /** Into the list of alerts, and by mail to `alerts.to`. */
+  notify(notice: Notice): void;
   /** Each returns how many jobs it touched. */
   deliverNow(filter: QueueFilter): number;
   delete(filter: QueueFilter, user: string): number;

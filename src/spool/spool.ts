@@ -15,7 +15,7 @@ import { dispatch, recovered, release } from './dispatch.ts';
 import { Flights } from './flights.ts';
 import { IdReservation, openIds } from './ids.ts';
 import { bytesOf, Intake, isDiskError, type Recording, type Storing } from './intake.ts';
-import type { DestinationState, QueueFilter, SpoolRequest } from './protocol.ts';
+import type { DestinationState, Notice, QueueFilter, SpoolRequest } from './protocol.ts';
 import { Queue } from './queue.ts';
 import { recover } from './recovery.ts';
 import { probeWait } from './schedule.ts';
@@ -178,6 +178,8 @@ export class Spool {
         return this.#status();
       case 'alerts':
         return this.#alerts.list(Number(args[0] ?? 100));
+      case 'notify':
+        return this.#alerts.notify(args[0] as Notice);
       case 'deliverNow':
         return this.#queue.deliverNow(filter);
       case 'delete':

@@ -205,6 +205,7 @@ function memoryQueue(host: TestHost): AdminQueue {
         return { destination, jobs: rows.length, next, state: reason === '' ? 'up' : 'down', reason };
       }),
     status: async () => host.statusNow.queue,
+    notify: async () => undefined,
     alerts: async (limit) =>
       [
         {

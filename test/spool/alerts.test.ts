@@ -35,7 +35,7 @@ test('once a domain and hour, over all workers: log, list, mail to the addresses
   assert.equal(one.log.lines.filter((text) => text.startsWith('Alert: ')).length, 2);
   const alerts = await ask(spool)('alerts', 10);
   assert.deepEqual(
-    alerts.map(({ domain }) => domain),
+    alerts.map((raised) => ('domain' in raised ? raised.domain : raised.title)),
     ['other.example', 'Partner.example'],
   );
   assert.ok(Math.abs((alerts[1]?.time ?? 0) - Date.now()) < 60_000);

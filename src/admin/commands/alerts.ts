@@ -7,14 +7,21 @@ import { formatTime } from './time.ts';
 const usual = 10;
 const most = 500;
 
+/** The parts of an alert: what it is about, and lines. */
+export function alertParts(alert: RaisedAlert): { readonly title: string; readonly lines: readonly string[] } {
+  if ('title' in alert) return { title: alert.title, lines: alert.text };
+  const { domain, host, wanted, reason } = alert;
+  return { title: `TLS to ${domain} failed`, lines: [`Host:   ${host}`, `Level:  ${wanted}`, `Reason: ${reason}`] };
+}
+
 /** Newest first. */
 export function alertsText(alerts: readonly RaisedAlert[]): string {
   if (alerts.length === 0) return 'There were no alerts since the start.';
   return alerts
-    .map(
-      ({ time, domain, host, wanted, reason }) =>
-        `${formatTime(time)}  TLS to ${domain} failed\n  Host:   ${host}\n  Level:  ${wanted}\n  Reason: ${reason}`,
-    )
+    .map((alert) => {
+      const { title, lines } = alertParts(alert);
+      return [`${formatTime(alert.time)}  ${title}`, ...lines.map((line) => `  ${line}`.trimEnd())].join('\n');
+    })
     .join('\n\n');
 }
 

@@ -66,6 +66,12 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/monitor/failures.tsx'), 'Failures'),
   },
   {
+    path: '/monitor/alerts',
+    title: 'alerts.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/alerts.tsx'), 'AlertsPage'),
+  },
+  {
     path: '/policies/recipients',
     title: 'accept.title',
     section: 'policies',

@@ -1,11 +1,13 @@
 // /status, /version.
 import { version as programVersion } from '../../../version.ts';
+import { alertParts } from '../../commands/alerts.ts';
 import { systemProblems } from '../../commands/status.ts';
 import type { GatewayStatus } from '../../host.ts';
-import { describeHistory, describeWaiting } from '../page.ts';
+import { describeHistory, describeWaiting, iso } from '../page.ts';
 import { route } from '../route.ts';
-import { type Status, statusSchema, versionSchema } from '../schemas/status.ts';
+import { alertsSchema, type Status, statusSchema, versionSchema } from '../schemas/status.ts';
 
+const mostAlerts = 500;
 const read = { tag: 'status', access: 'read' } as const;
 
 export function describeStatus(status: GatewayStatus, now: number): Status {
@@ -41,6 +43,21 @@ export const statusRoutes = [
     summary: 'Counters, connections, queue, disk, threads',
     response: statusSchema,
     handler: async ({ host }) => ({ body: describeStatus(await host.status(), Date.now()) }),
+  }),
+  route({
+    ...read,
+    method: 'GET',
+    path: '/alerts',
+    summary: 'Connections that had to be secure and were not, and TLS failures that nobody foretold',
+    response: alertsSchema,
+    handler: async ({ host }) => ({
+      body: {
+        items: (await host.queue.alerts(mostAlerts)).map((alert) => {
+          const { title, lines } = alertParts(alert);
+          return { time: iso(alert.time), title, lines: [...lines] };
+        }),
+      },
+    }),
   }),
   route({
     ...read,

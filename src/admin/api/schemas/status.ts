@@ -85,6 +85,20 @@ export const statusSchema = object(
 );
 export type Status = Static<typeof statusSchema>;
 
+export const alertsSchema = object(
+  {
+    items: list(
+      object(
+        { time: time('When.'), title: text('What it is about.'), lines: list(text('A line.'), 'What is known.') },
+        'An alert.',
+      ),
+      'Newest first, at most 500.',
+    ),
+  },
+  'Alerts since the gateway started.',
+);
+export type Alerts = Static<typeof alertsSchema>;
+
 export const versionSchema = object(
   {
     name: text('`Postern`'),

@@ -70,6 +70,12 @@ export const preview = {
   'exceptions.reason': 'Grund',
   'exceptions.expires': 'Letzter Tag',
 
+  'alerts.title': 'Warnungen',
+  'alerts.description':
+    'Verbindungen, die sicher sein mussten und es nicht waren, und TLS-Fehler nach einer Änderung, die niemand vorhergesagt hat. Seit dem Start des Gateways.',
+  'alerts.none': 'Keine Warnungen',
+  'alerts.noneText': 'Sie stehen auch im Protokoll und gehen per Mail an die Adressen unter alerts.to.',
+
   'advice.title': 'Rat',
   'advice.none': 'Nichts lässt sich verbessern, ohne jemandem zu schaden, der gesehen wurde.',
   'advice.take': 'Übernehmen',

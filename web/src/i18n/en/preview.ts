@@ -69,6 +69,12 @@ export const preview = {
   'exceptions.reason': 'Reason',
   'exceptions.expires': 'Last day',
 
+  'alerts.title': 'Alerts',
+  'alerts.description':
+    'Connections that had to be secure and were not, and TLS failures after a commit that nobody foretold. Since the gateway started.',
+  'alerts.none': 'No alerts',
+  'alerts.noneText': 'They also stand in the log and go by mail to the addresses under alerts.to.',
+
   'advice.title': 'Advice',
   'advice.none': 'There is nothing to improve without harm to somebody who was seen.',
   'advice.take': 'Take it',
