@@ -20,7 +20,7 @@ export type AdminQueue = {
 export type AdminHistory = {
   readonly [K in keyof HistoryQueries]: (
     ...args: Parameters<HistoryQueries[K]>
-  ) => Promise<ReturnType<HistoryQueries[K]>>;
+  ) => Promise<Awaited<ReturnType<HistoryQueries[K]>>>;
 };
 
 export type QueueStatus = ReturnType<SpoolQueries['status']>;

@@ -47,6 +47,7 @@ const statusTimeout = 2_000;
 /** A preview looks at observations that are this old at the most, and waits for their being written this long, ms. */
 const historyAge = 1_000;
 const historyPatience = 1_000;
+const forgetTimeout = 30 * 60_000;
 /** For what may cut off the one who commits it, ms. */
 const confirmWebChange = 10 * 60_000;
 
@@ -316,7 +317,8 @@ function remoteHistory(pool: ThreadPool): AdminHistory {
       return overview.answer;
     },
     audit: ask('audit'),
-    forgetAddress: ask('forgetAddress'),
+    // Of a long history: minutes.
+    forgetAddress: (address) => pool.ledger.query('forgetAddress', [address], forgetTimeout) as Promise<number>,
     destinations: ask('destinations'),
     keepRehearsals: ask('keepRehearsals'),
     write: ask('write'),

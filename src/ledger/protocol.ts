@@ -353,9 +353,9 @@ export interface HistoryQueries {
   audit(filter: AuditFilter, page: PageRequest): Page<AuditRow>;
   /**
    * Deletes what is kept of one mail address (messages it sent or got) or one client address (messages, observations, failures).
-   * Not the log files. Returns how many rows are gone. May take seconds; the log goes on meanwhile.
+   * Not the log files. Returns how many rows are gone. May take minutes; the log goes on meanwhile.
    */
-  forgetAddress(address: string): number;
+  forgetAddress(address: string): Promise<number>;
   /** Of the last days, most messages first, at most so many. Throws `io` where there is no database. */
   destinations(days: number, most: number): readonly KnownDestination[];
   keepRehearsals(rows: readonly RehearsedHost[]): void;

@@ -47,4 +47,10 @@ spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }
   const deadline = Date.now() + 20_000;
   while (sink.total < 1 && Date.now() < deadline) await sleep(50);
   assert.equal(sink.total, 1, 'the mail');
+
+  // One client's observations and failures can be deleted; another's stay.
+  assert.match((await gateway.shell('forgetaddress 127.0.0.')).output, /is not one address/);
+  assert.match((await gateway.shell('forgetaddress 127.0.0.42 Y')).output, /^[1-9]\d* rows were deleted\.$/m);
+  assert.match((await gateway.shell('forgetaddress 127.0.0.42 Y')).output, /^0 rows were deleted\.$/m);
+  assert.match((await gateway.shell('forgetaddress 127.0.0.41 Y')).output, /^[1-9]\d* rows were deleted\.$/m);
 });

@@ -214,7 +214,7 @@ test('hostile variety: hellos in all keep to an eighth of the bound, peers of on
   assert.equal(sum, 31_000, 'nothing is left out of the counts');
 });
 
-test('old observations go, and hellos that nobody sends any more; a client is forgotten', (t) => {
+test('old observations go, and hellos that nobody sends any more; a client is forgotten', async (t) => {
   const one = startHistory(t);
   const old = now - 100 * day;
   one.record(
@@ -252,7 +252,7 @@ test('old observations go, and hellos that nobody sends any more; a client is fo
   assert.equal(database.prepare('SELECT count(*) AS count FROM hello').get()?.['count'], 2);
   database.close();
   const two = startHistory(t, { privacy: { keepObservations: 90 * day } }, one.file);
-  assert.equal(two.history.queries.forgetAddress('203.0.113.9'), 1);
+  assert.equal(await two.history.queries.forgetAddress('203.0.113.9'), 1);
   assert.equal(read(t, two).services().size, 1);
 });
 

@@ -11,6 +11,7 @@ import { commitconfirmed, confirm } from './confirm.ts';
 import { deleteMessages, delivernow, hold, release } from './delivery.ts';
 import { destconfig } from './destconfig.ts';
 import { exceptionconfig } from './exceptionconfig.ts';
+import { forgetaddress } from './forget.ts';
 import { listenerconfig } from './listenerconfig.ts';
 import { grep, tail } from './logs.ts';
 import { preview } from './preview.ts';
@@ -71,6 +72,7 @@ export const commands: readonly Command[] = [
   status,
   hoststatus,
   displayalerts,
+  forgetaddress,
   tlsverify,
   daneverify,
   tail,

@@ -3,6 +3,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import type { Snapshot } from '../../config/snapshot.ts';
 import { messageOf, PosternError } from '../../errors.ts';
 import { type EventSink, systemNotice, systemWarning, type Value } from '../events.ts';
@@ -14,11 +15,11 @@ import { Counts, day } from './counts.ts';
 import { isDamage, openHistoryDatabase, setAside } from './database.ts';
 import { Domains } from './domain.ts';
 import { Failures } from './failures.ts';
-import { forgetAddress } from './forget.ts';
+import { forgetMessages, forgetPeer, isForgettable } from './forget.ts';
 import { Intake } from './intake.ts';
 import { Messages } from './messages.ts';
 import { HistoryReader } from './reader.ts';
-import { Retention } from './retention.ts';
+import { Retention, searchSegments } from './retention.ts';
 import { TlsCounts } from './tls-counts.ts';
 import { type AuditEntry, HistoryWriter } from './writer.ts';
 
@@ -144,14 +145,31 @@ export class History {
     write: () => void this.#write(true),
   };
 
-  #forget(address: string): number {
+  /** Piece by piece, so that the ledger goes on meanwhile. */
+  async #forget(text: string): Promise<number> {
+    const address = text.trim();
+    if (!isForgettable(address)) return 0;
     this.#read();
-    if (this.#open === null) return 0;
+    const segments = this.#open === null ? [] : searchSegments(this.#open.database);
+    let rows = 0;
+    for (const segment of segments) {
+      rows += this.#forgetIn((database) => forgetMessages(database, address, segment));
+      await setImmediate();
+    }
+    rows += this.#forgetIn((database) => {
+      this.#observer.forget();
+      return forgetPeer(database, address);
+    });
+    return rows;
+  }
+
+  /** One transaction. */
+  #forgetIn(work: (database: DatabaseSync) => number): number {
+    if (this.#open === null) throw new PosternError('io', 'the history cannot be written', { temporary: true });
     const { database } = this.#open;
     database.exec('BEGIN IMMEDIATE');
     try {
-      const rows = forgetAddress(database, address.trim());
-      this.#observer.forget();
+      const rows = work(database);
       database.exec('COMMIT');
       return rows;
     } catch (error) {

@@ -7,6 +7,7 @@ import type {
   TrackedMessage,
   TrackingFilter,
 } from '../../../ledger/protocol.ts';
+import { forgetPerson } from '../../commands/forget.ts';
 import { describeOverview, iso } from '../page.ts';
 import { route } from '../route.ts';
 import {
@@ -20,6 +21,8 @@ import {
   tlsConnectionsSchema,
 } from '../schemas/reports.ts';
 import {
+  forgetSchema,
+  forgottenSchema,
   type StoryEvent,
   storySchema,
   type Tracked,
@@ -172,5 +175,17 @@ export const historyRoutes = [
         },
       };
     },
+  }),
+  route({
+    tag: 'tracking',
+    access: 'administer',
+    method: 'POST',
+    path: '/tracking/forget',
+    summary: 'Delete what the history keeps of one person or one client',
+    description:
+      'A mail address: the messages it sent or got. The address of a client: its messages, observations and failures. Not the log files, not the queue. It cannot be undone.',
+    body: forgetSchema,
+    response: forgottenSchema,
+    handler: async ({ host, caller, body }) => ({ body: { rows: await forgetPerson(host, caller, body.address) } }),
   }),
 ];

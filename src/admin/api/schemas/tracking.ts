@@ -162,3 +162,9 @@ export const storySchema = object(
   'The whole story of a message.',
 );
 export type Story = Static<typeof storySchema>;
+
+export const forgetSchema = object(
+  { address: text('A whole mail address, or the address of a client.', { minLength: 1, maxLength: 320 }) },
+  'Whom to forget.',
+);
+export const forgottenSchema = object({ rows: count('Rows that are gone.') }, 'What came of it.');
