@@ -230,19 +230,21 @@ function validShare(group: number): Uint8Array | null {
   return shares.get(group) ?? null;
 }
 
-/** RFC 9849 5: type, cipher suite, config id, encapsulated key, payload. What is not of this form is zeroed as a whole. */
+/**
+ * RFC 9849 5: type, cipher suite, config id, encapsulated key, payload. What is not of this form is zeroed as a whole. Firefox
+ * draws the AEAD of its GREASE anew for each connection (measured): the suite becomes HKDF-SHA256 with AES-128-GCM.
+ */
 function neutralEch(content: Uint8Array): Uint8Array {
   const reader = new Reader(content);
   const type = reader.u8();
-  const suite = reader.part(4).rest();
-  reader.skip(1);
+  reader.skip(5);
   const key = reader.u16();
   reader.skip(key);
   const payload = reader.u16();
   reader.skip(payload);
   if (!reader.ok || reader.left > 0 || type !== 0) return zeros(roundedUp(content.length));
   const length = roundedUp(payload);
-  return Buffer.concat([Buffer.of(0), suite, Buffer.of(0), u16(key), zeros(key), u16(length), zeros(length)]);
+  return Buffer.concat([Buffer.of(0, 0, 1, 0, 1, 0), u16(key), zeros(key), u16(length), zeros(length)]);
 }
 
 function roundedUp(length: number): number {

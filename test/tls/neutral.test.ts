@@ -111,27 +111,30 @@ describe('browsers', () => {
   ] as const;
   for (const [program, args] of browsers) {
     test(program, { skip: missing(program) }, async () => {
-      const flights: Buffer[] = [];
-      for (let run = 0; run < 2; run++) {
+      const forms = new Set<string>();
+      let flights = 0;
+      // Chromium draws one of four lengths for the payload of its ECH (measured): six hellos have four forms at most.
+      for (let run = 0; run < 3; run++) {
         const directory = mkdtempSync(join(tmpdir(), 'postern-browser-'));
         const env = { ...process.env, HOME: directory, MOZ_CRASHREPORTER_DISABLE: '1' };
-        const url = `https://127.0.0.1:${port}/`;
+        // What one browser leaves on its way must not be taken for the next one's.
+        const own = new HelloCatcher();
+        const url = `https://127.0.0.1:${await own.listen()}/`;
         // A process group of its own: its helpers go with it.
         const browser = spawn(program, args(directory, url), { stdio: 'ignore', env, detached: true });
         try {
-          flights.push(...(await catcher.wait(wanted, 60_000)));
+          for (const flight of await own.wait(wanted, 60_000)) {
+            flights++;
+            forms.add(Buffer.from(neutralHello(flight) ?? Buffer.of()).toString('hex'));
+            assert.ok((await compare(flight)) > 0);
+          }
         } finally {
           process.kill(-(browser.pid ?? 0), 'SIGKILL');
+          await own.close();
           rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
         }
       }
-      const forms = new Set<string>();
-      for (const flight of flights) {
-        forms.add(Buffer.from(neutralHello(flight) ?? Buffer.of()).toString('hex'));
-        assert.ok((await compare(flight)) > 0);
-      }
-      // A browser that was refused tries again with a simpler hello, so there may be a few forms, never one for each hello.
-      assert.ok(forms.size < flights.length, `${flights.length} hellos have ${forms.size} forms`);
+      assert.ok(flights >= 6 && forms.size <= 4, `${flights} hellos have ${forms.size} forms`);
     });
   }
 });
@@ -193,13 +196,15 @@ describe('byte by byte', () => {
   });
 
   test('the payload of ECH is zeroed at its length rounded up to 32', () => {
-    const ech = (payload: number) =>
-      extension(
-        0xfe0d,
-        `00${'00010001'}77${'0002beef'}${payload.toString(16).padStart(4, '0')}${'ab'.repeat(payload)}`,
-      );
+    const ech = (payload: number, suite = '00010001') =>
+      extension(0xfe0d, `00${suite}77${'0002beef'}${payload.toString(16).padStart(4, '0')}${'ab'.repeat(payload)}`);
     assert.equal(form(hello({ extensions: [ech(33)] })), form(hello({ extensions: [ech(64)] })));
     assert.notEqual(form(hello({ extensions: [ech(33)] })), form(hello({ extensions: [ech(65)] })));
+    assert.equal(
+      form(hello({ extensions: [ech(33)] })),
+      form(hello({ extensions: [ech(33, '00010003')] })),
+      'its AEAD',
+    );
     assert.match(
       form(hello({ extensions: [ech(33)] })),
       new RegExp(`fe0d004c000001000100000200000040${'00'.repeat(64)}$`),
