@@ -4,6 +4,7 @@ import { OutboundTls } from '../delivery/outbound-tls.ts';
 import { type RehearsedDestination, rehearse } from '../delivery/rehearse.ts';
 import { createResolver } from '../dns/stub.ts';
 import type { KnownDestination, RehearsedHost } from '../ledger/observations/rehearsals.ts';
+import type { StsSource } from '../tls/mta-sts.ts';
 import { suiteByName, suiteName } from '../tls/suites.ts';
 import { displayName, tlsVersions, versionBits, wireVersion } from '../tls/versions.ts';
 import type { Rehearsal, RehearsalRow, RehearseChoice } from './host.ts';
@@ -12,7 +13,7 @@ import type { Rehearsal, RehearsalRow, RehearseChoice } from './host.ts';
 export async function rehearseDestinations(
   snapshot: Snapshot,
   known: readonly KnownDestination[],
-  { signal, onProgress }: Pick<RehearseChoice, 'signal' | 'onProgress'>,
+  { signal, onProgress, sts }: Pick<RehearseChoice, 'signal' | 'onProgress'> & { readonly sts?: StsSource },
 ): Promise<Rehearsal> {
   const byDomain = new Map(known.map((destination) => [destination.domain, destination]));
   const row = (result: RehearsedDestination): RehearsalRow => {
@@ -29,6 +30,7 @@ export async function rehearseDestinations(
     resolver: createResolver(snapshot),
     tls: new OutboundTls(snapshot.tls.outbound),
     signal,
+    ...(sts === undefined ? {} : { sts }),
   };
   const results = await rehearse([...byDomain.keys()], options, (result, told) =>
     onProgress(row(result), told, known.length),

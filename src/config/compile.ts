@@ -11,6 +11,7 @@ import {
   parseDestination,
   parseDomain,
   parseDomainPattern,
+  parseMxPattern,
   parseRange,
   parseRecipient,
   parseTarget,
@@ -93,6 +94,7 @@ export function assembleSnapshot(
       })),
     ),
     senders: config.senders.map(({ sender, tls }) => ({ sender: sure(parseRecipient(sender, true)), tls })),
+    mtaSts: stsSettings(config, material),
     alerts: { to: config.alerts.to.map((address) => sure(parseRecipient(address, false))) },
     limits: {
       ...limits,
@@ -122,6 +124,19 @@ export function assembleSnapshot(
       keepTracking: parseDuration(privacy.keepTracking),
       keepObservations: parseDuration(privacy.keepObservations),
     },
+  };
+}
+
+function stsSettings({ mtaSts }: GatewayConfig, { policyAuthorities }: Material): Snapshot['mtaSts'] {
+  const { ca: _, domains, ...rest } = mtaSts;
+  return {
+    ...rest,
+    ...(policyAuthorities === undefined ? {} : { ca: policyAuthorities }),
+    domains: domains.map(({ domain, mode, mx, maxAge, certificate }) => ({
+      domain: sure(parseDomain(domain)),
+      policy: { mode, mx: mx.map((pattern) => sure(parseMxPattern(pattern))), maxAge: parseDuration(maxAge) / 1000 },
+      certificate,
+    })),
   };
 }
 

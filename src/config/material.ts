@@ -29,6 +29,8 @@ export interface Material {
   readonly authorities: ReadonlyMap<string, string>;
   /** PEM text by the name of the file in `destinations[].ca`. */
   readonly destinationAuthorities: ReadonlyMap<string, string>;
+  /** PEM text of `mtaSts.ca`. */
+  readonly policyAuthorities?: string;
   readonly stamps: readonly FileStamp[];
   readonly issues: readonly ConfigIssue[];
 }
@@ -54,11 +56,14 @@ export async function readMaterial(config: GatewayConfig, dataDirectory: string)
     if (ca === undefined || destinationAuthorities.has(ca)) continue;
     destinationAuthorities.set(ca, await reading.authority(ca, ['destinations', index, 'ca']));
   }
+  const { ca } = config.mtaSts;
+  const policyAuthorities = ca === undefined ? undefined : await reading.authority(ca, ['mtaSts', 'ca']);
   return {
     certificates,
     addresses,
     authorities,
     destinationAuthorities,
+    ...(policyAuthorities === undefined ? {} : { policyAuthorities }),
     stamps: reading.stamps,
     issues: reading.issues,
   };

@@ -70,6 +70,17 @@ export function parseCertificateName(text: string): Parsed<string> {
   return name;
 }
 
+/** A mail host in an MTA-STS policy: a name, or `*.name` for one label before it (RFC 8461 3.2). */
+export function parseMxPattern(text: string): Parsed<string> {
+  const below = text.startsWith('*.');
+  const name = parseDomain(below ? text.slice(2) : text);
+  if (!name.ok) return name;
+  if (!name.value.includes('.')) {
+    return bad(`${quote(text)} is not the name of a mail host`, 'write its whole name, such as mx1.example.com');
+  }
+  return good(below ? `*.${name.value}` : name.value);
+}
+
 /** A machine's name: a domain, or a single word such as `localhost`. No underscore (RFC 1123 2.1). */
 export function parseHostname(text: string): Parsed<string> {
   const domain = parseDomain(text);

@@ -4,6 +4,7 @@ import { PosternError } from '../errors.ts';
 import { checkCiphers } from '../tls/ciphers.ts';
 import { checkSelection } from '../tls/versions.ts';
 import { canonicalPeer, endOf, settingsWith } from './exceptions.ts';
+import { checkHostedPolicies } from './hosted-policies.ts';
 import { type ConfigIssue, nearest } from './issue.ts';
 import {
   canonicalAddress,
@@ -28,7 +29,7 @@ import { parseDuration, parseSize } from './units.ts';
 export const demoCertificate = 'demo';
 export const builtInGroups = ['RELAYLIST', 'ALL'] as const;
 
-type Report = (path: Path, reason: string, remedy: string) => void;
+export type Report = (path: Path, reason: string, remedy: string) => void;
 
 /** Everything wrong with a complete, structurally valid configuration that can be told without reading other files. */
 export function ruleIssues(config: GatewayConfig): ConfigIssue[] {
@@ -44,6 +45,7 @@ export function ruleIssues(config: GatewayConfig): ConfigIssue[] {
   checkRoutes(config, report);
   checkTls(config, report);
   checkExceptions(config, report);
+  checkHostedPolicies(config, report);
   checkSyslog(config, report);
   checkNumbers(config, report);
   for (const [index, server] of config.dns.servers.entries()) {
@@ -91,6 +93,10 @@ function checkAddresses(config: GatewayConfig, report: Report): void {
       );
     }
   };
+  const { address, port, domains } = config.mtaSts;
+  if (parsed(report, ['mtaSts', 'address'], parseAddress(address)) !== null && domains.length > 0) {
+    bind(address, port, 'the MTA-STS policies', ['mtaSts', 'port']);
+  }
   const names = unique(report, 'the listener name');
   if (parsed(report, ['gui', 'address'], parseAddress(config.gui.address)) !== null) {
     for (const [index, port] of config.gui.ports.entries()) {
@@ -144,6 +150,9 @@ function checkCertificates(config: GatewayConfig, report: Report): void {
   }
   for (const [index, destination] of config.destinations.entries()) {
     if (destination.certificate !== undefined) check(destination.certificate, ['destinations', index, 'certificate']);
+  }
+  for (const [index, { certificate }] of config.mtaSts.domains.entries()) {
+    check(certificate, ['mtaSts', 'domains', index, 'certificate']);
   }
 }
 

@@ -179,6 +179,9 @@ const destination = object(
     ),
     systemCa: Type.Optional(Type.Boolean({ description: 'The authorities of the system beside those of `ca`.' })),
     certificate: Type.Optional(text('Name of a certificate that we show there as a client.', { maxLength: 63 })),
+    mtaSts: Type.Optional(
+      Type.Boolean({ description: 'Keep the MTA-STS policy of the domain; not set: `mtaSts.check`.' }),
+    ),
     connections: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -205,6 +208,56 @@ const sender = object(
     }),
   },
   'What mail of a sender demands.',
+);
+
+const hostedPolicy = object(
+  {
+    domain: text('The recipient domain; its policy is served as `mta-sts.` and its name.'),
+    mode: Type.Union([Type.Literal('enforce'), Type.Literal('testing'), Type.Literal('none')], {
+      default: 'testing',
+      description: 'What senders do about a host that breaks the policy: leave it, report it, nothing.',
+    }),
+    mx: Type.Array(text('A host.'), {
+      elements: 'set',
+      maxItems: 100,
+      default: [],
+      description: 'Names of the mail hosts; `*.example.com` for one label before it.',
+    }),
+    maxAge: duration('7d', 'How long senders keep the policy.', { least: '1d', most: '365d' }),
+    certificate: text('Name of a certificate that is for `mta-sts.` and the domain.', {
+      default: 'demo',
+      maxLength: 63,
+    }),
+  },
+  'A policy that we serve for a domain of ours.',
+);
+
+const mtaSts = object(
+  {
+    check: Type.Boolean({
+      default: true,
+      description: 'Keep the policies of recipient domains whose hosts come from MX, at every level but `none`.',
+    }),
+    ca: Type.Optional(
+      file("PEM file of authorities that certificates of policy hosts may come from, beside the system's."),
+    ),
+    address: text('Address that our own policies are served at (HTTPS); `0.0.0.0` or `::` for all.', {
+      default: '127.0.0.1',
+    }),
+    port: Type.Integer({
+      default: 443,
+      minimum: 1,
+      maximum: 65_535,
+      description: 'Port that they are served at; senders come to 443.',
+    }),
+    domains: Type.Array(hostedPolicy, {
+      identity: 'domain',
+      maxItems: 1000,
+      default: [],
+      description: 'Policies that we serve for our own domains. None: nothing listens.',
+    }),
+  },
+  'MTA-STS (RFC 8461).',
 );
 
 const exception = object(
@@ -309,6 +362,7 @@ export const timeoutsSchema = object(
     dataTermination: deadline('10m', 'Outgoing: reply to the final dot (RFC 5321 4.5.3.2.6).'),
     quit: deadline('5s', 'Outgoing: reply to QUIT.'),
     idle: deadline('5s', 'Outgoing: a connection kept open for the next message.'),
+    mtaSts: deadline('20s', 'Fetching the MTA-STS policy of a domain, in all.'),
     dns: deadline('5s', 'One DNS question, retries included.'),
     reverseLookup: deadline('2s', 'Incoming: reverse name of the client.'),
     callAhead: deadline('30s', 'Recipient call-ahead in all.'),
@@ -467,6 +521,7 @@ export const configSchema = object(
       default: [],
       description: 'Old TLS for single peers, until a day. Nobody else gets anything else.',
     }),
+    mtaSts,
     alerts: object(
       {
         to: Type.Array(text('An address.', { maxLength: 320 }), {

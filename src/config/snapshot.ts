@@ -1,5 +1,6 @@
 // A snapshot is a revision compiled into plain values: structured-cloneable, numbers in milliseconds and bytes,
 // PEM texts instead of file names. Each thread builds its own objects (contexts, matchers) from it.
+import type { HostedPolicy } from '../tls/mta-sts.ts';
 import type { GatewayConfig, TlsVersionName } from './schema.ts';
 
 /** Versions ascending; `ciphers` rules 1.0-1.2 only. */
@@ -57,6 +58,10 @@ export interface Snapshot {
     readonly until: number;
   }[];
   readonly senders: GatewayConfig['senders'];
+  /** `ca` as PEM text. */
+  readonly mtaSts: Omit<GatewayConfig['mtaSts'], 'domains'> & {
+    readonly domains: readonly (HostedPolicy & { readonly certificate: string })[];
+  };
   readonly alerts: GatewayConfig['alerts'];
   readonly limits: Numbers<GatewayConfig['limits']>;
   readonly timeouts: Numbers<GatewayConfig['timeouts']>;

@@ -72,7 +72,7 @@ export class CallAhead {
       const left = deadline - performance.now();
       if (left <= 0) break;
       const nextHops = route.kind === 'failed' ? [] : route.nextHops;
-      const policy = await destination.policy(target, nextHops, this.#host.resolver);
+      const policy = await destination.policy(target, nextHops, this.#host);
       if (policy.refusal !== null) {
         failure = ourFailure('4.7.5', policy.refusal);
         continue;

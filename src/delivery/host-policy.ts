@@ -7,10 +7,18 @@ import type { MailResolver } from '../dns/resolver.ts';
 import type { TlsLevel } from '../smtp/client-owner.ts';
 import type { ClientCredentials, ClientTls } from '../tls/contexts.ts';
 import type { DaneVerdict } from '../tls/dane.ts';
-import { type Demand, needsDane, type TlsControls, type TlsPolicy, tlsPolicy } from '../tls/policy.ts';
+import type { StsSource, StsVerdict } from '../tls/mta-sts.ts';
+import { type Demand, needsDane, needsSts, type TlsControls, type TlsPolicy, tlsPolicy } from '../tls/policy.ts';
 import { controlsOf, parseKey, tlsControls } from './controls.ts';
 import type { OutboundTls } from './outbound-tls.ts';
-import type { RouteHost } from './route.ts';
+import { type RouteHost, routeOf } from './route.ts';
+
+/** Whom to ask about a host. */
+export interface PolicySources {
+  readonly resolver: MailResolver;
+  /** Absent: MTA-STS is not looked at. */
+  readonly sts?: StsSource;
+}
 
 /** Hosts of one destination whose policies are kept. */
 const mostPolicies = 64;
@@ -25,7 +33,11 @@ export class DestinationTls {
   /** Those of the service, or of an exception. */
   readonly #settings: Snapshot['tls']['outbound'];
   readonly #credentials: ClientCredentials | null;
+  /** MTA-STS is about domains whose hosts come from MX: others were told to us by the administrator. */
+  readonly #asksSts: boolean;
   readonly #policies = new Map<string, TlsPolicy>();
+  /** What the policies were made with. */
+  #sts: StsVerdict | null = null;
 
   /** `level`: in place of the configured one. */
   constructor(key: string, snapshot: Snapshot, level: TlsControls['level'] | null = null) {
@@ -34,6 +46,12 @@ export class DestinationTls {
     this.#controls = level === null ? tlsControls(controls) : { ...tlsControls(controls), level };
     this.#demand = demand;
     this.#domain = base.startsWith('route:') ? '' : base.slice(base.lastIndexOf('@') + 1);
+    this.#asksSts =
+      (controls.mtaSts ?? snapshot.mtaSts.check) &&
+      needsSts(this.#controls.level, demand) &&
+      this.#domain !== '' &&
+      !this.#domain.startsWith('[') &&
+      routeOf(this.#domain, snapshot) === null;
     this.#settings = controls.tlsException ?? snapshot.tls.outbound;
     const certificate = snapshot.certificates.find((one) => one.name === controls.certificate);
     this.#credentials =
@@ -42,32 +60,52 @@ export class DestinationTls {
         : credentialsOf(controls.ca, controls.systemCa === true, certificate);
     const { level: wanted, names } = this.#controls;
     const exception = controls.tlsException === undefined ? '' : JSON.stringify(controls.tlsException);
-    this.stamp = [wanted, demand ?? '', names.join(), this.#credentials?.stamp ?? '', exception].join(' ');
+    const sts = this.#asksSts ? 'mta-sts' : '';
+    this.stamp = [wanted, demand ?? '', names.join(), this.#credentials?.stamp ?? '', exception, sts].join(' ');
   }
 
-  /** The policy towards one host of the destination. Asks DNS only where the level needs it. `nextHops`: see `Route`. */
-  policy(target: RouteHost, nextHops: readonly string[], resolver: MailResolver): TlsPolicy | Promise<TlsPolicy> {
+  /** Asks beforehand what `policy` will ask, beside other questions. */
+  prepare({ sts }: PolicySources): void {
+    const asked = this.#asksSts ? sts?.lookUp(this.#domain) : undefined;
+    if (asked instanceof Promise) asked.catch(() => undefined); // `policy` hears of it
+  }
+
+  /** The policy towards one host of the destination. Asks only what the level needs. `nextHops`: see `Route`. */
+  policy(target: RouteHost, nextHops: readonly string[], sources: PolicySources): TlsPolicy | Promise<TlsPolicy> {
+    const sts = this.#asksSts ? (sources.sts?.lookUp(this.#domain) ?? null) : null;
+    if (sts instanceof Promise) return sts.then((verdict) => this.#withSts(target, nextHops, sources, verdict));
+    return this.#withSts(target, nextHops, sources, sts);
+  }
+
+  #withSts(
+    target: RouteHost,
+    nextHops: readonly string[],
+    { resolver }: PolicySources,
+    sts: StsVerdict | null,
+  ): TlsPolicy | Promise<TlsPolicy> {
     if (!needsDane(this.#controls.level, this.#demand)) {
+      if (sts !== this.#sts) this.#policies.clear();
+      this.#sts = sts;
       let known = this.#policies.get(target.host);
       if (known === undefined) {
         if (this.#policies.size >= mostPolicies) this.#policies.clear();
-        known = this.#make(target, nextHops, null);
+        known = this.#make(target, nextHops, null, sts);
         this.#policies.set(target.host, known);
       }
       return known;
     }
     if (isIP(target.host) !== 0) {
-      return this.#make(target, nextHops, { kind: 'none', why: 'the host has only an address' });
+      return this.#make(target, nextHops, { kind: 'none', why: 'the host has only an address' }, sts);
     }
     const { host: name, port, secure } = target;
-    return lookUpDane({ name, port, secure }, resolver).then((verdict) => this.#make(target, nextHops, verdict));
+    return lookUpDane({ name, port, secure }, resolver).then((verdict) => this.#make(target, nextHops, verdict, sts));
   }
 
   client(policy: TlsPolicy, tls: OutboundTls): ClientTls {
     return tls.clientFor(policy.versions, this.#credentials, this.#settings.ciphers);
   }
 
-  #make(target: RouteHost, nextHops: readonly string[], dane: DaneVerdict | null): TlsPolicy {
+  #make(target: RouteHost, nextHops: readonly string[], dane: DaneVerdict | null, sts: StsVerdict | null): TlsPolicy {
     return tlsPolicy({
       controls: this.#controls,
       demand: this.#demand,
@@ -75,6 +113,7 @@ export class DestinationTls {
       nextHops,
       host: isIP(target.host) === 0 ? target.host : null,
       dane,
+      sts,
       versions: this.#settings.versions,
     });
   }

@@ -4,6 +4,7 @@ import type { MailResolver } from '../dns/resolver.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { Envelope } from '../smtp/envelope.ts';
 import type { Body, DestinationState, JobOutcome, TlsAlert } from '../spool/protocol.ts';
+import type { StsSource } from '../tls/mta-sts.ts';
 
 /** One message for one destination; its attempt is on disk already. */
 export interface DeliveryTask {
@@ -25,6 +26,8 @@ export interface DeliveryTask {
 export interface DeliveryHost {
   readonly log: EventSink;
   readonly resolver: MailResolver;
+  /** Absent: MTA-STS is not looked at. */
+  readonly sts?: StsSource;
   /** Directory that `Body.file` is relative to. */
   readonly spoolDirectory: string;
   /** How many mail workers there are; a destination's connections are shared out among them. Absent: 1. */

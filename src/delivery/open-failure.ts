@@ -27,27 +27,30 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
   const { end, handshake, rejected } = how;
   const strict = policy.level !== 'none';
   const afterTls = policy.onFailure.handshake === 'wait' ? 'stop' : 'host';
+  // Who reads a notice shall know who asks for it.
+  const asked = policy.trust === 'none' ? '' : ` (asked for by ${policy.why})`;
   const required = () => {
     if (strict) log.record(events.outgoingTlsRequired, dcid, target.address);
   };
   if (rejected !== null) {
     log.record(events.outgoingTlsFailed, dcid, rejected);
     required();
-    return { failure: ourFailure('4.7.5', rejected), next: 'host', tls: rejected };
+    return { failure: ourFailure('4.7.5', `${rejected}${asked}`), next: 'host', tls: rejected };
   }
   if (handshake !== null) {
     if (handshake.retryLegacy || strict) log.record(events.outgoingTlsFailed, dcid, handshake.detail);
     else log.record(events.outgoingTlsDeferring, dcid, handshake.detail, handshake.mismatch);
     if (handshake.explanation !== null) log.record(events.outgoingTlsExplained, dcid, handshake.explanation);
     const text = `TLS handshake failed: ${handshake.detail}`;
-    const failure = ourFailure('4.7.5', text);
+    const failure = ourFailure('4.7.5', `${text}${asked}`);
     if (handshake.retryLegacy) return { failure, next: 'legacy', tls: text };
     required();
     return { failure, next: afterTls, tls: text };
   }
   if (end.kind === 'tls-required') {
     required();
-    return { failure: end.failure, next: 'host', tls: end.failure.text };
+    const failure = { ...end.failure, text: `${end.failure.text}${asked}` };
+    return { failure, next: 'host', tls: end.failure.text };
   }
   if (end.kind === 'starttls-injection') {
     log.record(events.outgoingTlsDeferring, dcid, end.failure.text, false);

@@ -71,6 +71,7 @@ export class Opening {
 
   start(): void {
     const { host } = this.#context;
+    this.#settings.tls.prepare(host);
     resolveRoute(this.#settings.destination, host.snapshot(), host.resolver, leadsToUs(host)).then(
       (route) => {
         if (this.#over) return;
@@ -111,7 +112,7 @@ export class Opening {
       this.#finish(last, tls, this.#hosts.at(-1)?.host ?? '');
       return;
     }
-    const policy = this.#settings.tls.policy(target, this.#nextHops, this.#context.host.resolver);
+    const policy = this.#settings.tls.policy(target, this.#nextHops, this.#context.host);
     if (!(policy instanceof Promise)) {
       this.#approach(target, policy);
       return;

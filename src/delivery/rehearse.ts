@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { MailResolver } from '../dns/resolver.ts';
 import { messageOf } from '../errors.ts';
+import type { StsSource } from '../tls/mta-sts.ts';
 import { DestinationTls } from './host-policy.ts';
 import type { OutboundTls } from './outbound-tls.ts';
 import { type ProbeResult, runProbe } from './probe.ts';
@@ -13,6 +14,8 @@ export interface RehearseOptions {
   /** What is rehearsed. */
   readonly snapshot: Snapshot;
   readonly resolver: MailResolver;
+  /** Absent: MTA-STS is not looked at. */
+  readonly sts?: StsSource;
   readonly tls: OutboundTls;
   readonly signal: AbortSignal;
 }
@@ -103,7 +106,7 @@ async function rehearseDomain(domain: string, options: RehearseOptions, hosts: H
     if (route.kind === 'failed') return unreachable(domain, null, route.failure.text);
     const destination = new DestinationTls(key, snapshot);
     for (const target of route.hosts) {
-      const policy = await destination.policy(target, route.nextHops, resolver);
+      const policy = await destination.policy(target, route.nextHops, options);
       if (policy.refusal !== null) {
         last = waits(domain, target, policy.refusal);
         continue;

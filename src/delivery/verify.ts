@@ -5,6 +5,7 @@ import type { MailResolver } from '../dns/resolver.ts';
 import { messageOf } from '../errors.ts';
 import { type ClientTls, compileClientTls } from '../tls/contexts.ts';
 import { describeTlsa } from '../tls/dane.ts';
+import type { StsSource } from '../tls/mta-sts.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
 import { tlsVersions } from '../tls/versions.ts';
 import { DestinationTls } from './host-policy.ts';
@@ -15,6 +16,8 @@ import { destinationOf, type RouteHost, resolveRoute } from './route.ts';
 export interface VerifyOptions {
   readonly snapshot: Snapshot;
   readonly resolver: MailResolver;
+  /** Absent: MTA-STS is not looked at. */
+  readonly sts?: StsSource;
   readonly tls: OutboundTls;
   /** DANE is demanded, whatever the configuration says. */
   readonly dane: boolean;
@@ -69,7 +72,7 @@ async function verifyDomain(domain: string, options: VerifyOptions): Promise<Ver
     const seen = new Set<string>();
     for (const target of route.hosts) {
       if (options.signal.aborted) return end('broken off');
-      const policy = await destination.policy(target, route.nextHops, resolver);
+      const policy = await destination.policy(target, route.nextHops, options);
       if (!seen.has(target.host) && (detail || dane)) lines.push(...hostLines(target, policy));
       const skipped = policy.refusal !== null && !detail;
       if (policy.refusal !== null && !seen.has(target.host)) {
@@ -106,7 +109,7 @@ async function restOf(
 ): Promise<void> {
   for (const target of hosts.slice(hosts.indexOf(used) + 1)) {
     if (options.signal.aborted) return;
-    const policy = await destination.policy(target, nextHops, options.resolver);
+    const policy = await destination.policy(target, nextHops, options);
     if (!seen.has(target.host)) lines.push(...hostLines(target, policy));
     seen.add(target.host);
     await verifyAddress(target, policy, destination.client(policy, options.tls), options, lines);

@@ -29,6 +29,7 @@ import { type Verdict, verifyDomains } from '../delivery/verify.ts';
 import { createResolver } from '../dns/stub.ts';
 import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
+import type { StsPolicies } from '../mta-sts/policies.ts';
 import type { PreviewReport } from '../preview/report.ts';
 import { previewSettings } from '../preview/settings.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
@@ -57,8 +58,9 @@ export interface ControlHostOptions {
   readonly pool: ThreadPool;
   readonly log: EventSink;
   readonly preview: PreviewThread;
-  /** Control's own part in a commit, beside the threads'; null before it is there. */
-  readonly web: () => CommitPart | null;
+  readonly policies: StsPolicies;
+  /** Control's own parts in a commit, beside the threads'; fewer while it starts. */
+  readonly parts: () => readonly CommitPart[];
 }
 
 /** Takes part in commits on the main thread. */
@@ -77,6 +79,7 @@ export class ControlHost implements AdminHost {
   readonly people: People;
   readonly #pool: ThreadPool;
   readonly #preview: PreviewThread;
+  readonly #policies: StsPolicies;
   readonly dataDirectory: string;
   readonly #started = Date.now();
   readonly #apply: ConfigApply;
@@ -85,28 +88,29 @@ export class ControlHost implements AdminHost {
   #historyWritten = Number.NEGATIVE_INFINITY;
   readonly #confirmations: Confirmations;
 
-  constructor({ dataDirectory, store, pool, log, preview, web }: ControlHostOptions) {
+  constructor({ dataDirectory, store, pool, log, preview, policies, parts }: ControlHostOptions) {
     this.config = store;
     this.log = log;
     this.logDirectory = join(dataDirectory, 'logs');
     this.people = People.open(dataDirectory, { log, life: () => store.current().timeouts });
     this.#pool = pool;
     this.#preview = preview;
+    this.#policies = policies;
     this.dataDirectory = dataDirectory;
     this.queue = remoteQueue(pool);
     this.history = remoteHistory(pool);
     this.#apply = {
       prepare: async (snapshot: Snapshot) => {
         await probeNewAddresses(snapshot, store.current());
-        await web()?.prepare(snapshot);
+        for (const part of parts()) await part.prepare(snapshot);
         await pool.prepare(snapshot);
       },
       activate: (revision) => {
-        web()?.activate();
+        for (const part of parts()) part.activate();
         return pool.activate(revision);
       },
       abandon: (revision) => {
-        web()?.abandon();
+        for (const part of parts()) part.abandon();
         pool.abandon(revision);
       },
     };
@@ -183,7 +187,7 @@ export class ControlHost implements AdminHost {
   async rehearse(config: GatewayConfig, { days, ...call }: RehearseChoice): Promise<Rehearsal> {
     const snapshot = await this.config.compile(config);
     const known = await this.history.destinations(days, snapshot.limits.rehearsalDestinations);
-    const rehearsal = await rehearseDestinations(snapshot, known, call);
+    const rehearsal = await rehearseDestinations(snapshot, known, { ...call, sts: this.#policies });
     await this.history.keepRehearsals(rehearsedHosts(snapshot, rehearsal.rows));
     return rehearsal;
   }
@@ -212,7 +216,7 @@ export class ControlHost implements AdminHost {
     // Asked anew each time: whoever verifies has just changed something.
     const resolver = createResolver(snapshot);
     const tls = new OutboundTls(snapshot.tls.outbound);
-    return verifyDomains(domains, { snapshot, resolver, tls, dane, detail, signal }, tell);
+    return verifyDomains(domains, { snapshot, resolver, sts: this.#policies, tls, dane, detail, signal }, tell);
   }
 
   async status(): Promise<GatewayStatus> {

@@ -2,14 +2,19 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
 import type { People, SetupLink } from '../admin/auth/people.ts';
 import { ShellServer } from '../admin/shell/server.ts';
 import { WebService } from '../admin/web/service.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { ConfigStore } from '../config/store.ts';
+import { createResolver } from '../dns/stub.ts';
 import { messageOf } from '../errors.ts';
-import { systemCritical, systemNotice, systemWarning } from '../ledger/events.ts';
+import { type EventSink, systemCritical, systemNotice, systemWarning } from '../ledger/events.ts';
 import { createEventSink, type LedgerSink } from '../ledger/sink.ts';
+import { answerOn } from '../mta-sts/channel.ts';
+import { PolicyHosting } from '../mta-sts/hosting.ts';
+import { StsPolicies } from '../mta-sts/policies.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
 import { takeBackAtStart } from './confirmations.ts';
@@ -64,10 +69,29 @@ export class Gateway {
       await probeNewAddresses(snapshot, null);
 
       let gateway: Gateway | null = null;
+      // What is to be said before there is a log.
+      const early: (() => void)[] = [];
+      const policies = new StsPolicies({
+        dataDirectory,
+        snapshot,
+        resolver: createResolver(snapshot),
+        log: {
+          record: (event, ...values) => {
+            if (gateway === null) early.push(() => gateway?.log.record(event, ...values));
+            else gateway.log.record(event, ...values);
+          },
+        },
+      });
+      undo.push(() => policies.stop());
       const pool = new ThreadPool({
         dataDirectory,
         workers: options.workers ?? availableParallelism(),
         committed: () => store.current(),
+        stsPort: () => {
+          const { port1, port2 } = new MessageChannel();
+          answerOn(port1, policies);
+          return port2;
+        },
         warn: (text) => gateway?.warn(text),
         onNewLedger: () => gateway?.reconnectLog(),
         fatal: (reason) => gateway?.fail(reason, options.onFatal),
@@ -75,8 +99,9 @@ export class Gateway {
       undo.push(() => pool.stop(snapshot.timeouts.shutdown));
       await pool.start();
       gateway = new Gateway(store, pool, undo);
+      for (const say of early) say();
       takenBack?.(gateway.#log);
-      return await gateway.#open(dataDirectory, undo);
+      return await gateway.#open(dataDirectory, policies, undo);
     } catch (error) {
       await unwind(undo);
       throw error;
@@ -93,6 +118,10 @@ export class Gateway {
   /** The snapshot in force. */
   get snapshot(): Snapshot {
     return this.#store.current();
+  }
+
+  get log(): EventSink {
+    return this.#log;
   }
 
   /** For the first administrator of the web UI; null where there are users. */
@@ -125,7 +154,11 @@ export class Gateway {
     return this.#stopped;
   }
 
-  async #open(dataDirectory: string, undo: (() => Promise<void> | void)[]): Promise<Gateway> {
+  async #open(dataDirectory: string, policies: StsPolicies, undo: (() => Promise<void> | void)[]): Promise<Gateway> {
+    const hosting = new PolicyHosting(this.#log);
+    undo.push(() => hosting.stop());
+    await hosting.prepare(this.snapshot);
+    hosting.activate();
     const preview = new PreviewThread(dataDirectory);
     undo.push(() => preview.stop());
     const host = new ControlHost({
@@ -134,7 +167,8 @@ export class Gateway {
       pool: this.#pool,
       log: this.#log,
       preview,
-      web: () => this.#web,
+      policies,
+      parts: () => (this.#web === null ? [policies] : [policies, hosting, this.#web]),
     });
     undo.push(() => host.stop());
     this.#people = host.people;

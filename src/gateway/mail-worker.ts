@@ -13,6 +13,7 @@ import { createResolver } from '../dns/stub.ts';
 import type { Validation } from '../dns/validation.ts';
 import { PosternError } from '../errors.ts';
 import { createEventSink } from '../ledger/sink.ts';
+import { StsClient } from '../mta-sts/channel.ts';
 import type { Envelope } from '../smtp/envelope.ts';
 import type { InboundHost, ReceivedMessage, StoreError } from '../smtp/host.ts';
 import { createBodyWriters } from '../spool/body.ts';
@@ -48,6 +49,7 @@ export class MailWorker implements ThreadBody {
   readonly #delivery: Delivery;
   readonly #listeners: Listeners;
   readonly #resolver;
+  readonly #sts: StsClient;
   readonly #callAhead: CallAhead;
   /** All workers ask the same servers: one watches. */
   readonly #dnssec: DnssecWatch | null;
@@ -58,12 +60,13 @@ export class MailWorker implements ThreadBody {
   readonly #counts = { accepted: 0, refused: 0, incoming: 0, incomingTotal: 0, outgoingTotal: 0 };
 
   constructor(data: ThreadData) {
-    if (data.ledger === undefined || data.spool === undefined) {
+    if (data.ledger === undefined || data.spool === undefined || data.sts === undefined) {
       throw new PosternError('bad-usage', 'a mail worker was given no channels');
     }
     this.#snapshot = data.snapshot;
     this.#log = createEventSink(data.ledger);
     this.#resolver = createResolver(data.snapshot);
+    this.#sts = new StsClient(data.sts);
     this.#dnssec = data.index === 0 ? new DnssecWatch(this.#resolver, this.#log, () => this.#snapshot) : null;
     const spoolDirectory = join(data.dataDirectory, 'spool');
     const ids = new BigInt64Array(data.ids);
@@ -79,6 +82,7 @@ export class MailWorker implements ThreadBody {
     const deliveryHost: DeliveryHost = {
       log: this.#log,
       resolver: this.#resolver,
+      sts: this.#sts,
       spoolDirectory,
       workers: data.workers,
       snapshot: () => this.#snapshot,
@@ -155,6 +159,7 @@ export class MailWorker implements ThreadBody {
         this.#snapshot = snapshot;
         this.#destinations = new Map();
         resolver.activate();
+        this.#sts.clear();
         listeners.activate();
         this.#delivery.update();
         this.#dnssec?.look();

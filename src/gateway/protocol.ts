@@ -20,6 +20,8 @@ export interface ThreadData {
   readonly ledger?: MessagePort;
   /** The worker's channel to the spool. */
   readonly spool?: MessagePort;
+  /** The worker's channel to those who know MTA-STS policies (mta-sts/channel.ts). */
+  readonly sts?: MessagePort;
 }
 
 export type ControlMessage =

@@ -18,6 +18,8 @@ export interface ThreadPoolOptions {
   readonly workers: number;
   /** The committed snapshot, for a thread that is started anew. */
   readonly committed: () => Snapshot;
+  /** A new channel to those who know MTA-STS policies, for a worker. */
+  readonly stsPort: () => MessagePort;
   /** Something an administrator should read. */
   readonly warn: (text: string) => void;
   /** The ledger was started anew: control's own events need a new port (`ledgerPort`). */
@@ -146,7 +148,9 @@ export class ThreadPool {
     const name = `mail-${index}`;
     const ledger = this.ledgerPort(name);
     const spool = this.#spoolPort(name);
-    const thread = new ThreadHandle({ ...this.#data('mail', index), ledger, spool }, [ledger, spool], this.#onDeath);
+    const sts = this.#options.stsPort();
+    const ports = [ledger, spool, sts];
+    const thread = new ThreadHandle({ ...this.#data('mail', index), ledger, spool, sts }, ports, this.#onDeath);
     this.#mail[index] = thread;
     await thread.ready(startTimeout);
   }

@@ -22,6 +22,16 @@ export function checkPeer(
   now: number = Date.now(),
 ): PeerVerdict {
   if (policy.check === 'none') return unchecked;
+  const verdict = compare(policy, shown, now);
+  const { sts } = policy;
+  if (sts === null || sts.policy.mode !== 'testing') return verdict;
+  // RFC 8461 5: said, without consequences.
+  const names = sts.named ? '' : `the policy of ${sts.domain} does not name the host`;
+  const wrong = verdict.got === 'encrypted' ? verdict.detail : names;
+  return wrong === '' ? verdict : { ...verdict, detail: `MTA-STS testing: ${wrong}` };
+}
+
+function compare(policy: TlsPolicy, shown: Pick<ConnectedTls, 'peer' | 'verifyError'>, now: number): PeerVerdict {
   const failed = (detail: string): PeerVerdict => ({
     ok: policy.onFailure.certificate === 'accept',
     got: 'encrypted',
@@ -54,7 +64,8 @@ const verifyErrors: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: 'it, or an authority above it, is not valid yet',
 };
 
-function verifyErrorText(word: string): string {
+/** OpenSSL's word for what is wrong with a chain, in plain words. */
+export function verifyErrorText(word: string): string {
   const text = verifyErrors[word];
   return text === undefined ? word : `${text} (${word})`;
 }

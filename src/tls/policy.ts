@@ -1,6 +1,7 @@
 // What TLS a delivery to one host must have, from everything that has a say in it: one value, made once per destination and
 // host, never changed. Two questions apart: which host is it (trust), and how good is the connection (level).
 import type { DaneVerdict, TlsaRecord } from './dane.ts';
+import { matchesMx, type StsPolicy, type StsVerdict } from './mta-sts.ts';
 import type { TlsVersion } from './versions.ts';
 
 export const destinationLevels = [
@@ -37,15 +38,17 @@ export interface PolicyInput {
   readonly host: string | null;
   /** Null: nobody asked, because the level does not need it. */
   readonly dane: DaneVerdict | null;
+  /** Of the recipient's domain; null: nobody asked, because hosts or level are configured. */
+  readonly sts: StsVerdict | null;
   /** Of `tls.outbound`. */
   readonly versions: readonly TlsVersion[];
 }
 
 export interface TlsPolicy {
-  /** The level in force, for the log: that of the destination, or the sender's demand where it is the stricter one. */
-  readonly wanted: DestinationLevel;
+  /** The level in force, for the log: that of the destination, or what is stricter: the sender's demand, the domain's MTA-STS. */
+  readonly wanted: DestinationLevel | 'mta-sts';
   /** How the host is known to be the right one. */
-  readonly trust: 'none' | 'dnssec';
+  readonly trust: 'none' | 'mta-sts' | 'dnssec';
   /** The least that the connection must have. */
   readonly level: 'none' | 'encrypted' | 'authenticated';
   /** STARTTLS is used where it is offered. */
@@ -68,8 +71,18 @@ export interface TlsPolicy {
   };
   /** The host must not be dialled at all now, and why. */
   readonly refusal: string | null;
+  /** The domain's MTA-STS policy, in mode `testing` too. */
+  readonly sts: AppliedSts | null;
   /** Why it is this policy, in plain words. */
   readonly why: string;
+}
+
+export interface AppliedSts {
+  /** The recipient's. */
+  readonly domain: string;
+  readonly policy: StsPolicy & { readonly mode: 'enforce' | 'testing' };
+  /** The policy names the host. */
+  readonly named: boolean;
 }
 
 const strict = { starttls: 'host', handshake: 'host', certificate: 'host' } as const;
@@ -97,7 +110,64 @@ export function stricter(level: DestinationLevel, demand: Demand | null): Destin
   return demand === null || rank[level] >= rank[demand] ? level : demand;
 }
 
+/** Whether the domain's MTA-STS policy decides anything at this level: only who switches TLS off does not want it. */
+export function needsSts(level: DestinationLevel, demand: Demand | null): boolean {
+  return stricter(level, demand) !== 'none';
+}
+
 export function tlsPolicy(input: PolicyInput): TlsPolicy {
+  return withSts(input, controlledPolicy(input));
+}
+
+/** What the domain's MTA-STS policy adds. It never takes anything away from what else is wanted (RFC 8461 2). */
+function withSts({ sts, host, versions }: PolicyInput, base: TlsPolicy): TlsPolicy {
+  if (sts === null || sts.kind === 'none' || base.wanted === 'none') return base;
+  const { domain, policy } = sts;
+  const named = host !== null && matchesMx(host, policy.mx);
+  const applied: AppliedSts = { domain, policy, named };
+  const names = host === null ? [] : [host];
+  if (policy.mode === 'testing') {
+    // RFC 8461 5: looked at and reported, without consequences.
+    return base.check === 'none' && base.refusal === null
+      ? { ...base, check: 'pkix', names, sts: applied }
+      : { ...base, sts: applied };
+  }
+  if (base.refusal !== null) return { ...base, sts: applied };
+  const refused = named
+    ? null
+    : `the MTA-STS policy of ${domain} does not name ${host ?? 'a host without a name'} (mx: ${shortList(policy.mx)})`;
+  // DANE and the administrator's own names are as good as the policy or better; it still says which hosts (RFC 8461 2).
+  if (base.level === 'authenticated') {
+    return { ...base, trust: base.trust === 'none' ? 'mta-sts' : base.trust, refusal: refused, sts: applied };
+  }
+  const current = modern(versions);
+  return {
+    wanted: 'mta-sts',
+    trust: 'mta-sts',
+    level: 'authenticated',
+    starttls: true,
+    check: 'pkix',
+    versions: current,
+    sni: host,
+    names,
+    tlsa: [],
+    onFailure: strict,
+    refusal:
+      refused ??
+      (current.length > 0
+        ? null
+        : `the MTA-STS policy of ${domain} needs TLS 1.2 or 1.3, which tls.outbound.versions leaves out`),
+    sts: applied,
+    why: `the MTA-STS policy of ${domain} (enforce)`,
+  };
+}
+
+function shortList(patterns: readonly string[]): string {
+  const shown = patterns.slice(0, 5).join(', ');
+  return patterns.length > 5 ? `${shown} and ${patterns.length - 5} more` : shown;
+}
+
+function controlledPolicy(input: PolicyInput): TlsPolicy {
   const { controls, demand, dane } = input;
   const wanted = stricter(controls.level, demand);
   if (controls.level === 'dane' && wanted !== 'dane-only') {
@@ -123,6 +193,7 @@ function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: Dane
     tlsa: [],
     onFailure: strict,
     refusal: null,
+    sts: null,
   } as const;
   if (dane.kind === 'failed') {
     return {
@@ -176,6 +247,7 @@ function daneOnlyPolicy(input: PolicyInput, dane: DaneVerdict | null): TlsPolicy
     tlsa: [],
     onFailure: strict,
     refusal: `dane-only, but ${why}`,
+    sts: null,
     why: `DANE is demanded, but ${why}`,
   };
 }
@@ -196,6 +268,7 @@ function plainPolicy(input: PolicyInput, wanted: DestinationLevel): TlsPolicy {
     tlsa: [],
     onFailure: verified ? strict : wanted === 'required' ? encrypting : opportunistic,
     refusal: null,
+    sts: null,
     why: demanded ? `${wanted} is demanded for this sender` : `the level of the destination is ${wanted}`,
   };
 }

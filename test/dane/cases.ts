@@ -29,6 +29,8 @@ export interface DaneCase {
   readonly server?: ServerName;
   /** Default: `dane`. */
   readonly level?: string;
+  /** In the log; default: the level. */
+  readonly wanted?: string;
   /** Further keys of the entry. */
   readonly entry?: Readonly<Record<string, unknown>>;
   /** TLSA records of the host `<id>.<server>.dane.test`. */

@@ -11,13 +11,16 @@ import type { Snapshot } from '../../src/config/snapshot.ts';
 import { OutboundTls } from '../../src/delivery/outbound-tls.ts';
 import { verifyDomains } from '../../src/delivery/verify.ts';
 import { createResolver, type Resolver } from '../../src/dns/stub.ts';
-import { Sender, until } from '../delivery/fixture.ts';
+import { StsPolicies } from '../../src/mta-sts/policies.ts';
+import { RecordedLog, Sender, until } from '../delivery/fixture.ts';
 import { Peer } from '../delivery/peer.ts';
 import { type OpensslDestination, startOpensslDestination } from '../gateway/openssl-destination.ts';
 import { type Postfix, startPostfix } from '../gateway/postfix.ts';
+import { policy, startPolicyHost } from '../mta-sts/policy-host.ts';
 import { missing } from '../tls/peers.ts';
 import { addressOf, type Certificates, type DaneCase, daneCases, type ServerName } from './cases.ts';
-import { Authority, authority, server } from './certificates.ts';
+import { Authority, authority, type Issued, server } from './certificates.ts';
+import { policyAddress, type StsCase, stsCases } from './sts-cases.ts';
 import { resolverAddress, startSignedZone } from './zone.ts';
 
 /** Ports 25 and 53 of the loopback, as the Internet has them. */
@@ -28,9 +31,9 @@ const skip =
 
 const directory = new Authority();
 const certificates = makeCertificates();
-const cases = daneCases(certificates);
+const cases: readonly StsCase[] = [...daneCases(certificates), ...stsCases(certificates)];
 
-function makeCertificates(): Certificates & { readonly leaf: ReturnType<Authority['issue']> } {
+function makeCertificates(): Certificates & Readonly<Record<'leaf' | 'policyExpired' | 'policyOther', Issued>> {
   const root = directory.issue('root', { extensions: authority });
   const middle = directory.issue('middle', { issuer: root, extensions: authority });
   return {
@@ -40,10 +43,27 @@ function makeCertificates(): Certificates & { readonly leaf: ReturnType<Authorit
     ee: directory.issue('ee', { extensions: server('nobody.test') }),
     expired: directory.issue('expired', { expired: true, extensions: server('other.test') }),
     stranger: directory.issue('stranger', { extensions: server('stranger.test') }),
+    policyExpired: directory.issue('policy-expired', {
+      issuer: root,
+      expired: true,
+      extensions: server('mta-sts.spexp.dane.test'),
+    }),
+    policyOther: directory.issue('policy-other', { issuer: root, extensions: server('mta-sts.dane.test') }),
   };
 }
 
-function zoneOf({ id, server: name = 'ee', tlsa = [], signed }: DaneCase): readonly string[] {
+function zoneOf(one: StsCase): readonly string[] {
+  const { policy, records = ['v=STSv1; id=20260101;'] } = one;
+  if (policy === undefined) return hostsOf(one);
+  const domain = domainOf(one);
+  return [
+    ...hostsOf(one),
+    ...records.map((text) => `_mta-sts.${domain}. IN TXT "${text}"`),
+    `mta-sts.${domain}. IN A ${policyAddress}`,
+  ];
+}
+
+function hostsOf({ id, server: name = 'ee', tlsa = [], signed }: StsCase): readonly string[] {
   if (signed !== undefined) return signed;
   const host = `${id}.${name}`;
   return [
@@ -59,7 +79,7 @@ function snapshotOfCases(): Snapshot {
   const document = {
     hostname: 'gw.example.com',
     dns: { servers: [resolverAddress] },
-    timeouts: { dns: '3s' },
+    timeouts: { dns: '3s', mtaSts: '1s', idle: '100ms' },
     destinations: cases.map((one) => ({ domain: domainOf(one), tls: one.level ?? 'dane', ...one.entry })),
   };
   return assembleSnapshot(
@@ -70,6 +90,7 @@ function snapshotOfCases(): Snapshot {
       certificates: [],
       authorities: new Map(),
       destinationAuthorities: new Map([['root.pem', certificates.root.cert]]),
+      policyAuthorities: certificates.root.cert,
       stamps: [],
       issues: [],
     },
@@ -83,6 +104,7 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
   const peers = new Map<ServerName, Peer>();
   let postfix: Postfix;
   let resolver: Resolver;
+  let policies: StsPolicies;
   let sender: Sender;
 
   before(async () => {
@@ -124,9 +146,25 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
       [`smtpd_tls_cert_file = ${ee.certFile}`, `smtpd_tls_key_file = ${ee.keyFile}`, 'smtpd_tls_security_level = may'],
       addressOf.postfix,
     );
+    const hosts = cases.flatMap((one) => (one.policy === undefined ? [] : [`mta-sts.${domainOf(one)}`]));
+    const names = server([...hosts, 'mta-sts.saliast.dane.test'].join(',DNS:'));
+    const policyHost = await startPolicyHost(
+      policyAddress,
+      directory.issue('policy', { issuer: root, extensions: names }),
+    );
+    ends.push(() => policyHost.close());
+    for (const one of cases)
+      if (one.policy !== undefined) policyHost.answers.set(`mta-sts.${domainOf(one)}`, one.policy);
+    policyHost.answers.set('mta-sts.saliast.dane.test', { body: policy('enforce', ['mx.example.com']) });
     const snapshot = snapshotOfCases();
     resolver = createResolver(snapshot, { hosts: '/dev/null' });
-    sender = new Sender(snapshot, tmpdir(), resolver);
+    const dataDirectory = mkdtempSync(join(tmpdir(), 'postern-sts-'));
+    policies = new StsPolicies({ dataDirectory, snapshot, resolver, log: new RecordedLog() });
+    ends.push(
+      () => rmSync(dataDirectory, { recursive: true, force: true }),
+      () => policies.stop(),
+    );
+    sender = new Sender(snapshot, tmpdir(), resolver, policies);
   });
   after(async () => {
     await sender?.stop();
@@ -151,7 +189,7 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
       const mid = sender.send(`x@${domain}`);
       const [result = ''] = await sender.settled(mid, 30_000);
       const lines = sender.log.lines.slice(from);
-      const level = one.level ?? 'dane';
+      const level = one.wanted ?? one.level ?? 'dane';
       const security = lines.filter((line) => line.includes(`tls=${level}:`));
       const told = `${result}\n${lines.join('\n')}`;
       if (one.got === 'failed' || one.got === 'dns') {
@@ -186,6 +224,7 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
       {
         snapshot,
         resolver,
+        sts: policies,
         tls: new OutboundTls(snapshot.tls.outbound),
         dane: false,
         detail: false,

@@ -23,15 +23,16 @@ export interface ZoneRecords {
   readonly forged: readonly (readonly [from: string, to: string])[];
 }
 
-const head = (zone: string) =>
-  `$ORIGIN ${zone}.\n$TTL 300\n@ IN SOA ns.${zone}. admin.${zone}. 1 3600 600 86400 120\n@ IN NS ns.${zone}.\nns IN A ${resolverAddress}\n`;
+const head = (zone: string, address: string) =>
+  `$ORIGIN ${zone}.\n$TTL 300\n@ IN SOA ns.${zone}. admin.${zone}. 1 3600 600 86400 120\n@ IN NS ns.${zone}.\nns IN A ${address}\n`;
 
-export async function startSignedZone(records: ZoneRecords): Promise<SignedZone> {
+/** `address`: where the resolver listens, on port 53; files of tests run at the same time. */
+export async function startSignedZone(records: ZoneRecords, address = resolverAddress): Promise<SignedZone> {
   const directory = mkdtempSync(join(tmpdir(), 'postern-dane-'));
   const at = (name: string) => join(directory, name);
-  writeFileSync(at('dane.test'), head('dane.test') + records.signed);
-  writeFileSync(at('plain.test'), head('plain.test') + records.plain);
-  writeFileSync(at('broken.test'), `${head('broken.test')}tlsa IN TLSA 3 1 1 ${'00'.repeat(32)}\n`);
+  writeFileSync(at('dane.test'), head('dane.test', address) + records.signed);
+  writeFileSync(at('plain.test'), head('plain.test', address) + records.plain);
+  writeFileSync(at('broken.test'), `${head('broken.test', address)}tlsa IN TLSA 3 1 1 ${'00'.repeat(32)}\n`);
   const key = execFileSync('ldns-keygen', ['-r', '/dev/urandom', '-a', 'ECDSAP256SHA256', '-k', 'dane.test'], {
     cwd: directory,
     encoding: 'utf8',
@@ -52,7 +53,7 @@ export async function startSignedZone(records: ZoneRecords): Promise<SignedZone>
   writeFileSync(
     at('unbound.conf'),
     `server:
-  interface: ${resolverAddress}
+  interface: ${address}
   access-control: 127.0.0.0/8 allow
   username: ""
   chroot: ""
@@ -79,7 +80,7 @@ ${zone('dane.test', 'signed.zone')}${zone('plain.test', 'plain.test')}${zone('br
     child.kill();
     rmSync(directory, { recursive: true, force: true });
   };
-  const server = { address: resolverAddress, port: 53, trusted: true };
+  const server = { address, port: 53, trusted: true };
   for (let attempt = 0; ; attempt++) {
     try {
       await exchange(server, 'plain.test', 'SOA', 500);

@@ -14,6 +14,7 @@ import { PosternError } from '../../src/errors.ts';
 import type { EventDefinition, EventSink, Value } from '../../src/ledger/events.ts';
 import type { Envelope } from '../../src/smtp/envelope.ts';
 import type { DestinationState, JobOutcome, TlsAlert } from '../../src/spool/protocol.ts';
+import type { StsSource } from '../../src/tls/mta-sts.ts';
 
 export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
   return assembleSnapshot(
@@ -119,7 +120,15 @@ export class Sender implements DeliveryHost {
   #dcid = 0;
   #mid = 0;
 
-  constructor(snapshot: Snapshot, spoolDirectory = tmpdir(), resolver: MailResolver | null = null) {
+  readonly sts?: StsSource;
+
+  constructor(
+    snapshot: Snapshot,
+    spoolDirectory = tmpdir(),
+    resolver: MailResolver | null = null,
+    sts: StsSource | null = null,
+  ) {
+    if (sts !== null) this.sts = sts;
     this.#snapshot = snapshot;
     this.resolver = new TableResolver(resolver);
     this.spoolDirectory = spoolDirectory;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { DaneVerdict } from '../../src/tls/dane.ts';
+import type { StsVerdict } from '../../src/tls/mta-sts.ts';
 import {
   type Demand,
   type DestinationLevel,
@@ -35,6 +36,7 @@ function policyOf(
     nextHops: ['example.test'],
     host: 'mail.test',
     dane,
+    sts: null,
     versions: tlsVersions,
     ...more,
   });
@@ -137,4 +139,67 @@ test('what holds whatever comes together', () => {
       assert.notEqual(policy.why, '');
     }),
   );
+});
+
+const stsOf = (mode: 'enforce' | 'testing', mx = 'mail.test'): StsVerdict => ({
+  kind: 'policy',
+  domain: 'example.test',
+  policy: { mode, mx: [mx], maxAge: 86_400 },
+  failure: null,
+});
+const noSts: StsVerdict = { kind: 'none', why: 'there is no MTA-STS record', failure: null };
+const enforced = 'mta-sts mta-sts authenticated starttls pkix host/host/host';
+
+test('what an MTA-STS policy adds', () => {
+  const rows: readonly (readonly [DestinationLevel, Demand | null, DaneVerdict | null, StsVerdict, string])[] = [
+    ['preferred', null, null, noSts, 'preferred none none starttls none clear/wait/accept'],
+    ['none', null, null, stsOf('enforce'), 'none none none clear none clear/wait/accept'],
+    ['none', 'required', null, stsOf('enforce'), enforced],
+    ['preferred', null, null, stsOf('enforce'), enforced],
+    ['preferred-verify', null, null, stsOf('enforce'), enforced],
+    ['required', null, null, stsOf('enforce'), enforced],
+    ['preferred', null, null, stsOf('enforce', 'mx.test'), `${enforced} refused`],
+    [
+      'required-verify',
+      null,
+      null,
+      stsOf('enforce'),
+      'required-verify mta-sts authenticated starttls pkix host/host/host',
+    ],
+    [
+      'required-verify',
+      null,
+      null,
+      stsOf('enforce', 'mx.test'),
+      'required-verify mta-sts authenticated starttls pkix host/host/host refused',
+    ],
+    ['dane', null, usable, stsOf('enforce'), 'dane dnssec authenticated starttls dane host/host/host'],
+    [
+      'dane',
+      null,
+      usable,
+      stsOf('enforce', 'mx.test'),
+      'dane dnssec authenticated starttls dane host/host/host refused',
+    ],
+    ['dane', null, unusable, stsOf('enforce'), enforced],
+    ['dane', null, none, stsOf('enforce'), enforced],
+    ['dane', null, failed, stsOf('enforce'), 'dane dnssec authenticated starttls dane host/host/host refused'],
+    ['dane-only', null, none, stsOf('enforce'), 'dane-only none authenticated starttls dane host/host/host refused'],
+    ['preferred', null, null, stsOf('testing'), 'preferred none none starttls pkix clear/wait/accept'],
+    ['preferred', null, null, stsOf('testing', 'mx.test'), 'preferred none none starttls pkix clear/wait/accept'],
+    ['required', null, null, stsOf('testing'), 'required none encrypted starttls pkix host/wait/accept'],
+    ['dane', null, usable, stsOf('testing', 'mx.test'), 'dane dnssec authenticated starttls dane host/host/host'],
+  ];
+  for (const [level, demand, dane, sts, expected] of rows) {
+    const policy = policyOf(level, demand, dane, { sts });
+    assert.equal(shown(policy), expected, `${level} ${demand} ${dane?.kind} ${JSON.stringify(sts)}`);
+    if (sts.kind === 'policy' && level !== 'none') assert.equal(policy.sts?.policy, sts.policy);
+  }
+  const names = policyOf('preferred-verify', null, null, {
+    sts: stsOf('enforce'),
+    controls: { level: 'preferred-verify', names: ['domain'] },
+  });
+  assert.deepEqual([names.names, names.sni, names.versions], [['mail.test'], 'mail.test', ['TLSv1.2', 'TLSv1.3']]);
+  const old = policyOf('preferred', null, null, { sts: stsOf('enforce'), versions: ['TLSv1.1'] });
+  assert.match(old.refusal ?? '', /needs TLS 1\.2 or 1\.3/);
 });
