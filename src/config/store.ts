@@ -50,6 +50,16 @@ export interface Committed extends Revision {
   readonly problem: string | null;
 }
 
+export interface TakenBack {
+  /** What waited. */
+  readonly waiting: Waiting;
+  /** Null: nothing of it was left. */
+  readonly committed: Committed | null;
+}
+
+/** What a snapshot was made anew for. */
+export type ReloadReason = 'files' | 'exceptions';
+
 export interface Imported {
   /** What an upgrade of an older format changed. */
   readonly changes: readonly string[];
@@ -298,10 +308,14 @@ export class ConfigStore {
   }
 
   /**
-   * Takes back what the revisions that wait have changed, as a new revision; what others committed since stays. Null: none waits,
-   * or nothing of it is left. `until`: only where their time is over by then, ms. Throws as `commit` does; then they still wait.
+   * Takes back what the revisions that wait have changed, as a new revision; what others committed since stays. Null: none waits
+   * (any more). `until`: only where their time is over by then, ms. Throws as `commit` does; then they still wait.
    */
-  takeBack(author: Author, apply: ConfigApply, until = Number.POSITIVE_INFINITY): Promise<Committed | null> {
+  takeBack(
+    author: (waiting: Waiting) => Author,
+    apply: ConfigApply,
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<TakenBack | null> {
     return this.#exclusive(async () => {
       const { waiting } = this.#confirmation;
       if (waiting === null || waiting.until > until) return null;
@@ -312,9 +326,11 @@ export class ConfigStore {
         if (before !== null) config = mergeConfigs((await this.revision(number)).config, before, config).config;
       }
       const changed = !same(config, this.#present.config);
-      const committed = changed ? await this.#put(requireValid(structuredClone(config)), author, apply, {}) : null;
+      const committed = changed
+        ? await this.#put(requireValid(structuredClone(config)), author(waiting), apply, {})
+        : null;
       await this.#confirmation.put(null);
-      return committed;
+      return { waiting, committed };
     });
   }
 
@@ -377,28 +393,30 @@ export class ConfigStore {
   }
 
   /**
-   * Looks whether a certificate, recipient list or authority file has changed since it was read, or an exception has ended; if so, compiles the
-   * revision in force anew and hands it over under its own number. False: nothing has. Throws where the new files are
-   * wrong; the old ones stay in use, and the next call tries again. Throws `timeout` where they are in use, but a thread is
-   * silent.
+   * Looks whether a certificate, recipient list or authority file has changed since it was read, or an exception has ended; if so,
+   * compiles the revision in force anew and hands it over under its own number. Returns why; empty: there was no reason. Throws
+   * where the new files are wrong; the old ones stay in use, and the next call tries again. Throws `timeout` where they are in use,
+   * but a thread is silent.
    */
-  reload(apply: ConfigApply): Promise<boolean> {
+  reload(apply: ConfigApply): Promise<readonly ReloadReason[]> {
     return this.#exclusive(async () => {
-      if (this.#snapshot === null) return false;
-      const ended = this.#snapshot.exceptions.some(({ until }) => until <= this.#now());
-      if (!ended && (await changedFiles(this.#stamps)).length === 0) return false;
+      if (this.#snapshot === null) return [];
+      const reasons: ReloadReason[] = [];
+      if (this.#snapshot.exceptions.some(({ until }) => until <= this.#now())) reasons.push('exceptions');
+      if ((await changedFiles(this.#stamps)).length > 0) reasons.push('files');
+      if (reasons.length === 0) return [];
       const { config, number } = this.#present;
       const { snapshot, stamps } = await this.#compile(config, number);
       if (same(snapshot, this.#snapshot)) {
         this.#stamps = stamps;
-        return false;
+        return [];
       }
       await this.#handover.prepare(apply, snapshot);
       this.#snapshot = snapshot;
       this.#stamps = stamps;
       const problem = await this.#handover.activate(apply, number);
       if (problem !== null) throw new PosternError('timeout', problem, { temporary: true });
-      return true;
+      return reasons;
     });
   }
 

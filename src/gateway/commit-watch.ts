@@ -16,11 +16,8 @@ const factor = 2;
 const mostRows = 1000;
 const namedInAlert = 5;
 
-const sides = [
-  { direction: 'incoming', counter: 'incomingTlsFailed' },
-  { direction: 'outgoing', counter: 'outgoingTlsFailed' },
-] as const;
-type Side = (typeof sides)[number];
+const directions = ['incoming', 'outgoing'] as const;
+type Direction = (typeof directions)[number];
 
 export interface CommitWatchOptions {
   readonly history: AdminHistory;
@@ -38,16 +35,18 @@ interface Watched {
   /** Failures of the days by then, by direction, peer and reason. */
   readonly known: ReadonlyMap<string, number>;
   /** Failed handshakes in the hour before. */
-  readonly before: Readonly<Record<Side['direction'], number>>;
-  /** Addresses whose failing a preview foretells; null: it is not made yet. */
-  foretold: ReadonlySet<string> | null;
-  readonly told: Set<Side['direction']>;
+  readonly before: Readonly<Record<Direction, number>>;
+  /** Addresses whose failing a preview foretells. */
+  readonly foretold: ReadonlySet<string>;
+  readonly told: Set<Direction>;
 }
 
 export class CommitWatch {
   readonly #options: CommitWatchOptions;
   #watched: Watched | null = null;
   #timer: NodeJS.Timeout | null = null;
+  /** Of watches begun or stopped: who was overtaken while it waited gives up. */
+  #generation = 0;
 
   constructor(options: CommitWatchOptions) {
     this.#options = options;
@@ -60,33 +59,41 @@ export class CommitWatch {
       JSON.stringify([tls, exceptions, certificates]);
     if (tlsOf(running) === tlsOf(candidate)) return;
     this.stop();
-    const { history, log, preview } = this.#options;
+    const generation = this.#generation;
+    const { log } = this.#options;
     try {
-      const began = Date.now();
-      const { values } = await history.series({ from: began - hour, to: began, step: 'minute' });
-      const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
-      const rows = await history.failures({ from: began - 24 * hour, to: began, limit: mostRows });
-      const watched: Watched = {
-        revision: after.revision,
-        began,
-        span: after.timeouts.commitWatch,
-        known: new Map(rows.items.map((row) => [keyOf(row), row.count])),
-        before: { incoming: sum(values.incomingTlsFailed), outgoing: sum(values.outgoingTlsFailed) },
-        foretold: null,
-        told: new Set(),
-      };
+      const watched = await this.#prepare(running, candidate, after);
+      if (generation !== this.#generation) return;
       this.#watched = watched;
       this.#arm();
-      watched.foretold = addressesOf(await preview(running, candidate));
     } catch (error) {
+      if (generation !== this.#generation) return;
       log.record(systemWarning, `what follows revision ${after.revision} is not watched: ${messageOf(error)}`);
     }
   }
 
   stop(): void {
+    this.#generation++;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#watched = null;
+  }
+
+  async #prepare(running: PreviewSettings, candidate: PreviewSettings, after: Snapshot): Promise<Watched> {
+    const { history, preview } = this.#options;
+    const began = Date.now();
+    const { values } = await history.series({ from: began - hour, to: began, step: 'minute' });
+    const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+    const rows = await history.failures({ from: began - 24 * hour, to: began, limit: mostRows });
+    return {
+      revision: after.revision,
+      began,
+      span: after.timeouts.commitWatch,
+      known: new Map(rows.items.map((row) => [keyOf(row), row.count])),
+      before: { incoming: sum(values.incomingTlsFailed), outgoing: sum(values.outgoingTlsFailed) },
+      foretold: addressesOf(await preview(running, candidate)),
+      told: new Set(),
+    };
   }
 
   #arm(): void {
@@ -100,7 +107,7 @@ export class CommitWatch {
     const watched = this.#watched;
     if (watched === null) return;
     try {
-      if (watched.foretold !== null) await this.#compare(watched, watched.foretold);
+      await this.#compare(watched);
     } catch {
       // The next look sees as much.
     }
@@ -109,10 +116,12 @@ export class CommitWatch {
     else this.#arm();
   }
 
-  async #compare(watched: Watched, foretold: ReadonlySet<string>): Promise<void> {
+  async #compare(watched: Watched): Promise<void> {
     const now = Date.now();
+    const { foretold } = watched;
     const { items } = await this.#options.history.failures({ from: watched.began, to: now, limit: mostRows });
-    for (const { direction } of sides) {
+    if (this.#watched !== watched) return;
+    for (const direction of directions) {
       if (watched.told.has(direction)) continue;
       const fresh = items
         .filter((row) => row.direction === direction && row.last >= watched.began && !foretold.has(row.peer))
@@ -125,12 +134,7 @@ export class CommitWatch {
     }
   }
 
-  async #tell(
-    watched: Watched,
-    direction: Side['direction'],
-    failures: number,
-    rows: readonly FailureRow[],
-  ): Promise<void> {
+  async #tell(watched: Watched, direction: Direction, failures: number, rows: readonly FailureRow[]): Promise<void> {
     watched.told.add(direction);
     const { revision, began, before } = watched;
     const title = `TLS failures that nobody foretold since revision ${revision}`;

@@ -1,7 +1,7 @@
 // Commits that must be confirmed: who may confirm, from where, and what happens when nobody does in time.
 import type { Actor } from '../admin/host.ts';
 import type { Waiting } from '../config/confirmation.ts';
-import type { Author, Committed, ConfigApply, ConfigStore } from '../config/store.ts';
+import type { Author, Committed, ConfigApply, ConfigStore, TakenBack } from '../config/store.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
 
@@ -15,6 +15,9 @@ export class Confirmations {
   readonly #apply: ConfigApply;
   readonly #log: EventSink;
   #timer: NodeJS.Timeout | null = null;
+  #stopped = false;
+  /** The last warning: each try finds the same obstacle; the log is told once. */
+  #warned = '';
   /** As `performance.now()`: connections from before this are old ones. */
   #since = 0;
 
@@ -52,24 +55,32 @@ export class Confirmations {
 
   /** At once, on purpose. Throws `not-found`, and what `ConfigStore.takeBack` throws. */
   async takeBack({ user, role, address, face }: Actor): Promise<Committed | null> {
-    const waiting = this.#store.waiting();
-    if (waiting === null) throw nothingWaits();
-    const names = revisionNames(waiting);
-    const comment = `Taken back before it was confirmed: ${names}`;
-    const committed = await this.#store.takeBack({ user, comment }, this.#apply);
+    const author = (waiting: Waiting): Author => ({
+      user,
+      comment: `Taken back before it was confirmed: ${revisionNames(waiting)}`,
+    });
+    const taken = await this.#store.takeBack(author, this.#apply);
     this.#arm();
-    if (committed !== null) this.#log.record(commitChanges, process.pid, user, comment);
-    this.#log.record(auditOnly, user, role, address, face, 'take back', names);
+    if (taken === null) throw nothingWaits();
+    const { waiting, committed } = taken;
+    if (committed !== null) this.#log.record(commitChanges, process.pid, user, author(waiting).comment);
+    this.#log.record(auditOnly, user, role, address, face, 'take back', revisionNames(waiting));
     return committed;
   }
 
   stop(): void {
+    this.#stopped = true;
+    this.#disarm();
+  }
+
+  #disarm(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
 
   #arm(delay?: number): void {
-    this.stop();
+    this.#disarm();
+    if (this.#stopped) return;
     const waiting = this.#store.waiting();
     if (waiting === null) return;
     const left = delay ?? Math.max(0, waiting.until - Date.now());
@@ -85,26 +96,36 @@ export class Confirmations {
       return;
     }
     try {
-      const committed = await this.#store.takeBack(unconfirmed(waiting), this.#apply, Date.now());
-      tellTakenBack(this.#log, waiting, committed);
+      const taken = await this.#store.takeBack(unconfirmed, this.#apply, Date.now());
+      if (taken !== null) tellTakenBack(this.#log, taken);
+      this.#warned = '';
       this.#arm();
     } catch (error) {
-      this.#log.record(systemWarning, `${revisionNames(waiting)} cannot be taken back yet: ${messageOf(error)}`);
+      const warning = `${revisionNames(waiting)} cannot be taken back yet: ${messageOf(error)}`;
+      if (warning !== this.#warned) this.#log.record(systemWarning, warning);
+      this.#warned = warning;
       this.#arm(retryAfter);
     }
   }
 }
 
-/** Before anything runs: what was not confirmed in time, while the gateway was down, does not come into force again. */
+/**
+ * Before anything runs: what was not confirmed in time, while the gateway was down, does not come into force again. Where it cannot
+ * be taken back the gateway starts with it all the same; `Confirmations` tries again at once, and says why.
+ */
 export async function takeBackAtStart(store: ConfigStore): Promise<((log: EventSink) => void) | null> {
   const waiting = store.waiting();
   if (waiting === null || waiting.until > Date.now()) return null;
   const nobody: ConfigApply = { prepare: async () => {}, activate: async () => {}, abandon: () => {} };
-  const committed = await store.takeBack(unconfirmed(waiting), nobody);
-  return (log) => tellTakenBack(log, waiting, committed);
+  try {
+    const taken = await store.takeBack(unconfirmed, nobody);
+    return taken === null ? null : (log) => tellTakenBack(log, taken);
+  } catch {
+    return null;
+  }
 }
 
-function tellTakenBack(log: EventSink, waiting: Waiting, committed: Committed | null): void {
+function tellTakenBack(log: EventSink, { waiting, committed }: TakenBack): void {
   const names = revisionNames(waiting);
   const { user, comment } = unconfirmed(waiting);
   if (committed === null) {

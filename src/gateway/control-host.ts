@@ -27,7 +27,7 @@ import type { ConfigApply, ConfigStore } from '../config/store.ts';
 import { OutboundTls } from '../delivery/outbound-tls.ts';
 import { type Verdict, verifyDomains } from '../delivery/verify.ts';
 import { createResolver } from '../dns/stub.ts';
-import { auditOnly, commitChanges, type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
+import { auditOnly, commitChanges, type EventSink, systemWarning } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
 import type { StsPolicies } from '../mta-sts/policies.ts';
 import type { PreviewReport } from '../preview/report.ts';
@@ -40,6 +40,7 @@ import { Confirmations } from './confirmations.ts';
 import type { MailWorkerStatus } from './mail-worker.ts';
 import type { PreviewThread } from './preview.ts';
 import { Reminders } from './reminders.ts';
+import { takeOver } from './take-over.ts';
 import type { ThreadHandle } from './thread-handle.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
@@ -137,18 +138,19 @@ export class ControlHost implements AdminHost {
     const { user, role, address, face } = actor;
     const warnings: string[] = [];
     let { confirmWithin } = choice;
+    let before = this.config.current();
     const apply: ConfigApply = {
       ...this.#apply,
       // The snapshot that will be in force is what is looked at, after all merging.
       prepare: async (next) => {
         const hellos = this.people.users.lastHellos(Date.now() - helloLife);
         const present = this.config.current();
+        before = present;
         warnings.push(...(await checkWebChange({ next, present, actor, hellos, force })));
         confirmWithin ??= changesWebAccess(next, present) ? confirmWebChange : 0;
         await this.#apply.prepare(next);
       },
     };
-    const before = this.config.current();
     const committed = await this.config.commit(user, comment, apply, {
       saveForRollback: keep,
       confirmWithin: () => confirmWithin ?? 0,
@@ -201,11 +203,9 @@ export class ControlHost implements AdminHost {
     await Promise.race([this.history.write().catch(() => undefined), late]);
   }
 
-  /** Takes over certificate, recipient and authority files that have changed. Throws where the new ones are wrong. */
-  async reloadFiles(): Promise<void> {
-    const changed = await this.config.reload(this.#apply);
-    await this.#reminders.look(this.config.committed(), Date.now(), changed);
-    if (changed) this.log.record(systemNotice, 'changed files (certificates, recipients, authorities) were taken over');
+  /** Certificate, recipient and authority files that have changed, exceptions that have ended. Throws where new files are wrong. */
+  reload(): Promise<void> {
+    return takeOver({ store: this.config, apply: this.#apply, reminders: this.#reminders, log: this.log });
   }
 
   verifyTls(

@@ -192,7 +192,7 @@ export class Gateway {
     let warned = '';
     while (!signal.aborted) {
       try {
-        await host.reloadFiles();
+        await host.reload();
         warned = '';
       } catch (error) {
         // Every look finds the same wrong file; the log is told once.

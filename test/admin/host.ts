@@ -146,7 +146,8 @@ export class TestHost implements AdminHost {
   }
 
   async takeBack({ user }: Actor) {
-    return (await this.config.takeBack({ user, comment: 'taken back' }, this.apply))?.number ?? null;
+    const taken = await this.config.takeBack(() => ({ user, comment: 'taken back' }), this.apply);
+    return taken?.committed?.number ?? null;
   }
 
   async verifyTls({ domains, dane }: VerifyRequest, tell: (verdict: Verdict, told: number) => void) {

@@ -229,11 +229,11 @@ test('a renewed certificate is handed over without a new revision', async (conte
   const store = await ConfigStore.open(dataDirectory, { initial: twoCertificates, demo });
   const before = await store.snapshot();
   const apply = recorder();
-  assert.equal(await store.reload(apply), false);
+  assert.deepEqual(await store.reload(apply), []);
   // Touched, but the same: no hand-over.
   copyFileSync(join(dataDirectory, 'mx.crt'), join(dataDirectory, 'copy'));
   renameSync(join(dataDirectory, 'copy'), join(dataDirectory, 'mx.crt'));
-  assert.equal(await store.reload(apply), false);
+  assert.deepEqual(await store.reload(apply), []);
   assert.deepEqual(apply.steps, []);
 
   const { cert, key } = makeCertificate(dataDirectory, 'next', ecdsa);
@@ -244,11 +244,11 @@ test('a renewed certificate is handed over without a new revision', async (conte
   await assert.rejects(store.reload(apply), /certificates\[mx\]/);
   assert.deepEqual(apply.steps, []);
   renameSync(key, join(dataDirectory, 'mx.key'));
-  assert.equal(await store.reload(apply), true);
+  assert.deepEqual(await store.reload(apply), ['files']);
   assert.deepEqual(apply.steps, ['prepare 1', 'activate 1']);
   assert.notDeepEqual(store.current().certificates, before.certificates);
   assert.equal(store.current(), apply.snapshots[0]);
-  assert.equal(await store.reload(apply), false);
+  assert.deepEqual(await store.reload(apply), []);
   assert.equal(store.history().length, 1);
 });
 
@@ -266,7 +266,7 @@ test('a reload that a thread refuses leaves the old files in use and is tried ag
   await assert.rejects(store.reload(refusing), /no/);
   assert.deepEqual(refusing.steps, ['prepare 1', 'abandon 1']);
   assert.equal(store.current(), before);
-  assert.equal(await store.reload(recorder()), true);
+  assert.deepEqual(await store.reload(recorder()), ['files']);
   assert.deepEqual(store.current().recipients.addresses, ['a@example.com', 'b@example.com']);
 });
 
@@ -337,9 +337,9 @@ test('an exception counts until the end of its last day; then the threads get a 
   const [counted] = (await store.snapshot()).exceptions;
   assert.deepEqual(counted?.settings.versions, ['TLSv1.1', 'TLSv1.2', 'TLSv1.3']);
   assert.equal(counted?.until, Date.parse(expires) + day);
-  assert.equal(await store.reload(apply), false);
+  assert.deepEqual(await store.reload(apply), []);
   clock = Date.parse(expires) + day;
-  assert.equal(await store.reload(apply), true);
+  assert.deepEqual(await store.reload(apply), ['exceptions']);
   assert.deepEqual(store.current().exceptions, []);
-  assert.equal(await store.reload(apply), false, 'once');
+  assert.deepEqual(await store.reload(apply), [], 'once');
 });
