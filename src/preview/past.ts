@@ -37,7 +37,7 @@ export function namePeer(member: Member, input: PastInput): NamedPeer {
     past,
   };
   const who =
-    base.name !== ''
+    base.name !== '' && base.name !== base.address
       ? `${base.name} (${base.address})`
       : base.helo !== ''
         ? `${base.address} (calls itself ${base.helo})`

@@ -84,5 +84,13 @@ limits: { destinationMessages: 1 }
   await page.getByText('Mail would reach every destination that answered.').waitFor();
   await page.getByRole('row', { name: /only\.example .* secure TLS v1\.3 TLS_AES_256_GCM_SHA384 TLSv1\.3/ }).waitFor();
   await picture(page, 'rehearsal');
+
+  await page.goto('/system/ssl');
+  await page.getByRole('button', { name: 'Edit Settings' }).last().click();
+  const boxes = page.getByRole('group', { name: 'TLS versions of Outbound SMTP' });
+  await boxes.getByRole('checkbox', { name: 'TLS v1.3' }).click();
+  const outgoing = page.getByRole('region', { name: 'Outbound SMTP' });
+  const told = await outgoing.getByRole('listitem').innerText();
+  assert.equal(told.match(/it chose TLS 1\.3/g)?.length, 1, told);
   assert.deepEqual(complaints, []);
 });

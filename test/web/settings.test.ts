@@ -1,7 +1,7 @@
 // An administrator at work in Chromium: set-up, SSL settings, commit, and what comes of it on the mail listener.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chromiumPath, logOn, openPage, setUp } from './chromium.ts';
+import { chromiumPath, logOn, openPage, picture, setUp } from './chromium.ts';
 import { administrator, handshake, startWebGateway } from './web-gateway.ts';
 
 const skip = chromiumPath === null ? 'chromium is not installed' : false;
@@ -134,6 +134,19 @@ test('a change of the web service waits for a confirmation, which the browser gi
   await page.getByText('Changes committed').waitFor();
   const bar = page.getByRole('region', { name: 'A commit must be confirmed' });
   await bar.getByText(/What it changed is taken back at .* \((9 min|10 min)/).waitFor();
+  await page.setViewportSize({ width: 360, height: 640 });
+  await page.goto('/system/ssl');
+  await bar.waitFor();
+  await page.getByRole('button', { name: 'Edit Settings' }).first().waitFor();
+  const free = await page.evaluate(() => {
+    window.scrollTo(0, document.documentElement.scrollHeight);
+    const main = document.querySelector('main');
+    const last = main?.querySelector(':scope > :last-child > :last-child');
+    const top = document.querySelector('[aria-label="A commit must be confirmed"]')?.getBoundingClientRect().top;
+    return (top ?? 0) - (last?.getBoundingClientRect().bottom ?? Number.POSITIVE_INFINITY);
+  });
+  assert.ok(free >= 0, `the bar hides ${-free} px of the end of the page`);
+  await picture(page, 'confirmation-360');
   await bar.getByRole('button', { name: 'Confirm' }).click();
   await page.getByText('Confirmed: it stays in force.').waitFor();
   await bar.waitFor({ state: 'detached' });

@@ -1,6 +1,6 @@
 // What a preview answers (`src/preview/report.ts`), and the adviser's proposals.
 import Type, { type Static } from 'typebox';
-import { tlsVersionSchema } from '../../../config/schema.ts';
+import { tlsVersionSchema } from '../../../config/schema-parts.ts';
 import { count, flag, list, nullable, object, text, time, words } from './form.ts';
 
 export const previewRequestSchema = object(

@@ -1,6 +1,6 @@
 // TLS versions and ciphers of the services, as the page "SSL Configuration" shows them.
 import Type, { type Static } from 'typebox';
-import { tlsVersionSchema } from '../../../config/schema.ts';
+import { tlsVersionSchema } from '../../../config/schema-parts.ts';
 import { flag, list, nullable, object, revisionNumber, text, words } from './form.ts';
 
 const versions = (description: string) => Type.Array(tlsVersionSchema, { maxItems: 4, description });

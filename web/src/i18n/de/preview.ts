@@ -22,7 +22,7 @@ export const preview = {
   'preview.mayRefuse': 'Lehnt vielleicht ab: würde bedient, hat eine solche Antwort aber schon abgelehnt',
   'preview.more': 'und {count} weitere',
   'preview.keep': 'Behalten',
-  'preview.kept': 'Zu den ausstehenden Änderungen hinzugefügt.',
+  'preview.taken': 'Zu den ausstehenden Änderungen hinzugefügt.',
   'preview.today': 'Heute',
   'preview.then': 'Dann',
   'preview.asTable': 'Als Tabelle',
@@ -30,7 +30,6 @@ export const preview = {
   'preview.connections': 'Verbindungen',
   'preview.messages': 'Nachrichten',
   'preview.askTitle': 'Bestätigen, obwohl jemand scheitert?',
-  'preview.askText': 'Es {count|scheitert # Gegenstelle|scheitern # Gegenstellen} der letzten {days} Tage.',
 
   'rehearsal.title': 'Generalprobe',
   'rehearsal.description':
@@ -79,5 +78,4 @@ export const preview = {
   'advice.title': 'Rat',
   'advice.none': 'Nichts lässt sich verbessern, ohne jemandem zu schaden, der gesehen wurde.',
   'advice.take': 'Übernehmen',
-  'advice.taken': 'Zu den ausstehenden Änderungen hinzugefügt.',
 } as const;

@@ -22,7 +22,7 @@ export const preview = {
   'preview.mayRefuse': 'May refuse: they would be served, but refused such an answer before',
   'preview.more': 'and {count} more',
   'preview.keep': 'Keep them',
-  'preview.kept': 'Added to the pending changes.',
+  'preview.taken': 'Added to the pending changes.',
   'preview.today': 'Today',
   'preview.then': 'Then',
   'preview.asTable': 'As a table',
@@ -30,7 +30,6 @@ export const preview = {
   'preview.connections': 'Connections',
   'preview.messages': 'Messages',
   'preview.askTitle': 'Commit although somebody breaks?',
-  'preview.askText': '{count|# peer|# peers} of the last {days} days would break.',
 
   'rehearsal.title': 'Rehearsal',
   'rehearsal.description':
@@ -78,5 +77,4 @@ export const preview = {
   'advice.title': 'Advice',
   'advice.none': 'There is nothing to improve without harm to somebody who was seen.',
   'advice.take': 'Take it',
-  'advice.taken': 'Added to the pending changes.',
 } as const;

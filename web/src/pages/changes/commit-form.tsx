@@ -53,7 +53,7 @@ export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
   const submit = async () => {
     const breaks = preview.data?.breaks ?? 0;
     if (breaks > 0) {
-      const text = t('preview.askText', { count: breaks, days: preview.data?.days ?? 0 });
+      const text = t('preview.breaks', { count: breaks, days: preview.data?.days ?? 0 });
       const question = { title: t('preview.askTitle'), text, action: t('commit.force'), danger: true };
       if (!(await confirm(question))) return;
     }

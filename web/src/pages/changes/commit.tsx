@@ -1,18 +1,18 @@
 // Uncommitted Changes: what a commit would change; Commit Changes, Abandon Changes.
 import { Button, Group } from '@mantine/core';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import type { Candidate, Committed } from '../../../../src/admin/api/schemas/configuration.ts';
 import { request } from '../../api/client.ts';
-import { configurationChanged, configurationKey } from '../../api/queries.ts';
+import { configurationKey } from '../../api/queries.ts';
 import { useRights } from '../../api/session.ts';
 import { useLanguage } from '../../i18n/language.tsx';
 import { Differences } from '../../parts/differences.tsx';
 import { Card, Page } from '../../parts/page.tsx';
 import { PreviewPanel } from '../../parts/preview/preview-panel.tsx';
-import { Await, Empty } from '../../parts/states.tsx';
-import { useToast } from '../../parts/toast.tsx';
+import { useTake } from '../../parts/preview/use-take.ts';
+import { Await, Empty, Failure } from '../../parts/states.tsx';
 import { CommitForm } from './commit-form.tsx';
 import { Conflicts } from './conflicts.tsx';
 import { Result } from './result.tsx';
@@ -25,12 +25,7 @@ export function CommitPage() {
     queryFn: ({ signal }) => request<Candidate>('GET', '/configuration/candidate', { signal }),
   });
   const rights = useRights();
-  const toast = useToast();
-  const keep = useMutation({
-    mutationFn: (patch: unknown) => request('PATCH', '/configuration/candidate', { body: patch }),
-    onSuccess: () => toast(t('preview.kept')),
-    onSettled: () => configurationChanged(),
-  });
+  const keep = useTake();
   return (
     <Page title={t('commit.title')}>
       {committed !== null && <Result committed={committed} />}
@@ -44,6 +39,7 @@ export function CommitPage() {
               <Card title={t('commit.changes', { count: data.changes.length })} flush>
                 <Differences changes={data.changes} />
               </Card>
+              {keep.isError && <Failure error={keep.error} />}
               <PreviewPanel patch={null} onKeep={rights.configuration ? keep.mutate : null} picture />
               <CommitForm disabled={data.conflicts.length > 0} onCommitted={setCommitted} />
             </>

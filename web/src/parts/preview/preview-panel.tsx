@@ -34,13 +34,9 @@ export function PreviewPanel({ patch, onKeep, picture = false }: PreviewPanelPro
   const { data } = preview;
   return (
     <Card title={t('preview.title')}>
-      {data === undefined || preview.isError ? (
-        preview.isError ? (
-          <Failed error={preview.error} onRetry={() => void preview.refetch()} />
-        ) : (
-          <Loading lines={3} />
-        )
-      ) : (
+      {preview.isError && <Failed error={preview.error} onRetry={() => void preview.refetch()} />}
+      {preview.isPending && <Loading lines={3} />}
+      {data !== undefined && !preview.isError && (
         <div aria-busy={preview.isPlaceholderData}>
           <Verdict preview={data} />
           {data.targets
@@ -214,10 +210,8 @@ function Outgoing({ outgoing: { totals, named } }: { readonly outgoing: Preview[
       {named.length > 0 && (
         <div className={classes['group']} data-change={totals.breaks.connections > 0 ? 'breaks' : 'weaker'}>
           <ul className={classes['names']} lang="en">
-            {named.slice(0, 2 * shownNames).map(({ address, domain, text, reason }) => (
-              <li key={`${address} ${domain}`}>
-                {text}: {reason}
-              </li>
+            {named.slice(0, 2 * shownNames).map(({ address, domain, text }) => (
+              <li key={`${address} ${domain}`}>{text}</li>
             ))}
           </ul>
         </div>

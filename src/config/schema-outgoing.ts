@@ -1,0 +1,142 @@
+// The part of gateway.yaml's schema that says how mail leaves: destinations, senders, MTA-STS, exceptions.
+import Type from 'typebox';
+import { duration, file, object, text, tlsVersionSchema } from './schema-parts.ts';
+
+export const destination = object(
+  {
+    domain: text('A domain, `.domain` for its sub-domains, `*` for all others, or the address of one recipient.', {
+      maxLength: 320,
+    }),
+    tls: Type.Optional(
+      Type.Union(
+        [
+          Type.Literal('none'),
+          Type.Literal('preferred'),
+          Type.Literal('preferred-verify'),
+          Type.Literal('required'),
+          Type.Literal('required-verify'),
+          Type.Literal('dane'),
+          Type.Literal('dane-only'),
+        ],
+        { description: 'TLS towards it; not set: that of the wider entry, at last `preferred`.' },
+      ),
+    ),
+    names: Type.Optional(
+      Type.Array(text('A name.'), {
+        elements: 'set',
+        minItems: 1,
+        maxItems: 100,
+        description:
+          'What a certificate that is verified must be for: `host` (the mail host), `domain` (the domain and everything below it), a name, or `.name` for all below it; one is enough. Not set: `host`.',
+      }),
+    ),
+    ca: Type.Optional(
+      file("PEM file of the authorities that verified certificates may come from; not set: the system's."),
+    ),
+    systemCa: Type.Optional(Type.Boolean({ description: 'The authorities of the system beside those of `ca`.' })),
+    certificate: Type.Optional(text('Name of a certificate that we show there as a client.', { maxLength: 63 })),
+    mtaSts: Type.Optional(
+      Type.Boolean({ description: 'Keep the MTA-STS policy of the domain; not set: `mtaSts.check`.' }),
+    ),
+    connections: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 10_000,
+        description: 'Connections at a time; not set: `limits.destinationConnections`.',
+      }),
+    ),
+    messagesPerConnection: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        description: 'Messages on one connection; not set: `limits.destinationMessages`.',
+      }),
+    ),
+  },
+  'Exceptions for one destination.',
+);
+
+export const sender = object(
+  {
+    sender: text('An address, or `@domain` for all of a domain.', { maxLength: 320 }),
+    tls: Type.Union([Type.Literal('required'), Type.Literal('required-verify'), Type.Literal('dane-only')], {
+      description: 'The least that its mail goes out with, whatever the level of the destination.',
+    }),
+  },
+  'What mail of a sender demands.',
+);
+
+const hostedPolicy = object(
+  {
+    domain: text('The recipient domain; its policy is served as `mta-sts.` and its name.'),
+    mode: Type.Union([Type.Literal('enforce'), Type.Literal('testing'), Type.Literal('none')], {
+      default: 'testing',
+      description: 'What senders do about a host that breaks the policy: leave it, report it, nothing.',
+    }),
+    mx: Type.Array(text('A host.'), {
+      elements: 'set',
+      maxItems: 100,
+      default: [],
+      description: 'Names of the mail hosts; `*.example.com` for one label before it.',
+    }),
+    maxAge: duration('7d', 'How long senders keep the policy.', { least: '1d', most: '365d' }),
+    certificate: text('Name of a certificate that is for `mta-sts.` and the domain.', {
+      default: 'demo',
+      maxLength: 63,
+    }),
+  },
+  'A policy that we serve for a domain of ours.',
+);
+
+export const mtaSts = object(
+  {
+    check: Type.Boolean({
+      default: true,
+      description: 'Keep the policies of recipient domains whose hosts come from MX, at every level but `none`.',
+    }),
+    ca: Type.Optional(
+      file("PEM file of authorities that certificates of policy hosts may come from, beside the system's."),
+    ),
+    address: text('Address that our own policies are served at (HTTPS); `0.0.0.0` or `::` for all.', {
+      default: '127.0.0.1',
+    }),
+    port: Type.Integer({
+      default: 443,
+      minimum: 1,
+      maximum: 65_535,
+      description: 'Port that they are served at; senders come to 443.',
+    }),
+    domains: Type.Array(hostedPolicy, {
+      identity: 'domain',
+      maxItems: 1000,
+      default: [],
+      description: 'Policies that we serve for our own domains. None: nothing listens.',
+    }),
+  },
+  'MTA-STS (RFC 8461).',
+);
+
+export const exception = object(
+  {
+    peer: text('Inbound: an address or range of clients. Outbound: a domain, or `.domain` for its sub-domains.', {
+      maxLength: 255,
+    }),
+    service: Type.Union([Type.Literal('inbound'), Type.Literal('outbound')], {
+      description: 'Whose settings it adds to.',
+    }),
+    versions: Type.Optional(
+      Type.Array(tlsVersionSchema, {
+        minItems: 1,
+        maxItems: 4,
+        description: 'Versions beside those of the service; together one unbroken run.',
+      }),
+    ),
+    ciphers: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 4096, description: 'In place of the ciphers of the service.' }),
+    ),
+    owner: text('Who answers for it.', { maxLength: 200 }),
+    reason: text('Why it is needed.', { maxLength: 500 }),
+    expires: text('The last day that it counts (UTC): 2026-12-31.', { maxLength: 10 }),
+  },
+  'More TLS than the service allows, for one peer and for a time.',
+);
