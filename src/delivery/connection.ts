@@ -16,6 +16,7 @@ import { systemErrorDetail } from '../tls/errors.ts';
 import { describeCertificate } from '../tls/peer-certificate.ts';
 import { checkPeer, type PeerVerdict } from '../tls/peer-check.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
+import { noStartTls, type TlsProblem } from '../tls/tls-report.ts';
 import { versionBits } from '../tls/versions.ts';
 import { BodyFile } from './body.ts';
 import { BodySender, type BodySenderOwner } from './body-sender.ts';
@@ -25,6 +26,7 @@ import { type OpenFailure, openFailure } from './open-failure.ts';
 import type { OutboundTls } from './outbound-tls.ts';
 import type { RouteHost } from './route.ts';
 import { failuresOf } from './status.ts';
+import { recordSession } from './tls-results.ts';
 import type { Transfer } from './transfer.ts';
 
 /** What all connections of a worker share. */
@@ -87,6 +89,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
   #handshakeFailure: ConnectFailure | null = null;
   /** What the certificate is worth; null: no TLS. */
   #verdict: PeerVerdict | null = null;
+  /** Why the connection stayed in clear text. */
+  #noTls = 'STARTTLS is not offered';
   /** Of a big body. */
   #sender: BodySender | null = null;
 
@@ -246,7 +250,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     });
   }
 
-  tlsRefused(_reply: Reply): void {
+  tlsRefused(reply: Reply): void {
+    this.#noTls = `STARTTLS was refused: ${reply.code} ${replyText(reply)}`;
     this.#context.host.log.record(events.outgoingTlsFailed, this.settings.dcid, 'STARTTLS unexpected response');
   }
 
@@ -255,6 +260,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     if (opened !== null) {
       this.#opened = null;
       this.#recordSecurity(this.#verdict?.got ?? 'none', this.#verdict?.detail ?? '');
+      this.#recordSession(this.#verdict === null ? noStartTls(this.#noTls) : this.#verdict.problem);
       opened(null);
     }
     if (this.#retired || this.#messages >= this.#most) this.#quit();
@@ -370,16 +376,23 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     const failure = openFailure(this.#context.host.log, this.settings, {
       end,
       handshake: this.#handshakeFailure,
-      rejected: this.#verdict?.ok === false ? this.#verdict.detail : null,
+      rejected: this.#verdict?.ok === false ? this.#verdict : null,
       localAddress: this.#link.localAddress,
     });
     if (failure.tls !== null && failure.next !== 'legacy') this.#recordSecurity('failed', failure.tls);
+    if (failure.problem !== null && failure.next !== 'legacy') this.#recordSession(failure.problem);
     return failure;
   }
 
   #recordSecurity(got: string, detail: string): void {
     const { dcid, domain, policy } = this.settings;
     this.#context.host.log.record(events.outgoingSecurity, dcid, domain, policy.wanted, got, detail);
+  }
+
+  #recordSession(problem: TlsProblem | null): void {
+    const { policy, target } = this.settings;
+    const { localAddress } = this.#link;
+    recordSession(this.#context.host.log, policy, problem, { target, localAddress, helo: this.#client.serverName });
   }
 
   #arm(): void {

@@ -35,6 +35,7 @@ export class DestinationTls {
   readonly #credentials: ClientCredentials | null;
   /** MTA-STS is about domains whose hosts come from MX: others were told to us by the administrator. */
   readonly #asksSts: boolean;
+  readonly #tells: boolean;
   readonly #policies = new Map<string, TlsPolicy>();
   /** What the policies were made with. */
   #sts: StsVerdict | null = null;
@@ -46,12 +47,8 @@ export class DestinationTls {
     this.#controls = level === null ? tlsControls(controls) : { ...tlsControls(controls), level };
     this.#demand = demand;
     this.#domain = base.startsWith('route:') ? '' : base.slice(base.lastIndexOf('@') + 1);
-    this.#asksSts =
-      (controls.mtaSts ?? snapshot.mtaSts.check) &&
-      needsSts(this.#controls.level, demand) &&
-      this.#domain !== '' &&
-      !this.#domain.startsWith('[') &&
-      routeOf(this.#domain, snapshot) === null;
+    this.#tells = this.#domain !== '' && !this.#domain.startsWith('[') && routeOf(this.#domain, snapshot) === null;
+    this.#asksSts = this.#tells && (controls.mtaSts ?? snapshot.mtaSts.check) && needsSts(this.#controls.level, demand);
     this.#settings = controls.tlsException ?? snapshot.tls.outbound;
     const certificate = snapshot.certificates.find((one) => one.name === controls.certificate);
     this.#credentials =
@@ -115,6 +112,7 @@ export class DestinationTls {
       dane,
       sts,
       versions: this.#settings.versions,
+      tells: this.#tells,
     });
   }
 }

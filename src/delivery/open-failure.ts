@@ -3,6 +3,8 @@ import * as events from '../ledger/events.ts';
 import type { ClientEnd } from '../smtp/client-owner.ts';
 import { type Failure, ourFailure } from '../smtp/failure.ts';
 import type { ConnectFailure } from '../tls/connect.ts';
+import type { PeerVerdict } from '../tls/peer-check.ts';
+import { noStartTls, type TlsProblem } from '../tls/tls-report.ts';
 import type { ConnectionSettings } from './connection.ts';
 
 /** What to do: try the next host, this one with older TLS, or stop here. */
@@ -11,6 +13,8 @@ export interface OpenFailure {
   readonly next: 'host' | 'legacy' | 'stop';
   /** TLS was the cause: why, in plain words. */
   readonly tls: string | null;
+  /** What the domain is told; null: nothing (RFC 8460 4.3.4: not about networks and busy servers). */
+  readonly problem: TlsProblem | null;
 }
 
 export interface OpenEnd {
@@ -18,7 +22,7 @@ export interface OpenEnd {
   /** The handshake failed. */
   readonly handshake: ConnectFailure | null;
   /** The handshake was in order, the certificate not what the policy wants. */
-  readonly rejected: string | null;
+  readonly rejected: PeerVerdict | null;
   readonly localAddress: string;
 }
 
@@ -33,9 +37,10 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     if (strict) log.record(events.outgoingTlsRequired, dcid, target.address);
   };
   if (rejected !== null) {
-    log.record(events.outgoingTlsFailed, dcid, rejected);
+    const { detail, problem } = rejected;
+    log.record(events.outgoingTlsFailed, dcid, detail);
     required();
-    return { failure: ourFailure('4.7.5', `${rejected}${asked}`), next: 'host', tls: rejected };
+    return { failure: ourFailure('4.7.5', `${detail}${asked}`), next: 'host', tls: detail, problem };
   }
   if (handshake !== null) {
     if (handshake.retryLegacy || strict) log.record(events.outgoingTlsFailed, dcid, handshake.detail);
@@ -43,19 +48,21 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     if (handshake.explanation !== null) log.record(events.outgoingTlsExplained, dcid, handshake.explanation);
     const text = `TLS handshake failed: ${handshake.detail}`;
     const failure = ourFailure('4.7.5', `${text}${asked}`);
-    if (handshake.retryLegacy) return { failure, next: 'legacy', tls: text };
+    const problem: TlsProblem = { type: 'validation-failure', reason: handshake.detail };
+    if (handshake.retryLegacy) return { failure, next: 'legacy', tls: text, problem };
     required();
-    return { failure, next: afterTls, tls: text };
+    return { failure, next: afterTls, tls: text, problem };
   }
   if (end.kind === 'tls-required') {
     required();
     const failure = { ...end.failure, text: `${end.failure.text}${asked}` };
-    return { failure, next: 'host', tls: end.failure.text };
+    return { failure, next: 'host', tls: end.failure.text, problem: noStartTls(end.failure.text) };
   }
   if (end.kind === 'starttls-injection') {
     log.record(events.outgoingTlsDeferring, dcid, end.failure.text, false);
     required();
-    return { failure: end.failure, next: afterTls, tls: end.failure.text };
+    const problem: TlsProblem = { type: 'validation-failure', reason: end.failure.text };
+    return { failure: end.failure, next: afterTls, tls: end.failure.text, problem };
   }
   const { code, text } = end.failure;
   log.record(
@@ -68,5 +75,5 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     how.localAddress,
     code === 0 ? 'network error' : 'unexpected SMTP response',
   );
-  return { failure: end.failure, next: 'host', tls: null };
+  return { failure: end.failure, next: 'host', tls: null, problem: null };
 }

@@ -7,11 +7,13 @@ import { dial, unknownAddress } from '../smtp/dial.ts';
 import { type Failure, ourFailure } from '../smtp/failure.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
+import { refusalProblem } from '../tls/tls-report.ts';
 import { Connection, type ConnectionOwner, type DeliveryContext } from './connection.ts';
 import type { DestinationTls } from './host-policy.ts';
 import type { OpenFailure } from './open-failure.ts';
 import { leadsToUs } from './own-address.ts';
 import { type RouteHost, resolveRoute } from './route.ts';
+import { recordSession } from './tls-results.ts';
 
 export interface OpeningSettings {
   readonly destination: string;
@@ -137,6 +139,8 @@ export class Opening {
     const { domain } = this.#settings;
     host.log.record(events.outgoingHostRefused, domain, target.host, policy.wanted, policy.refusal);
     this.#alert(target, policy, policy.refusal);
+    const problem = refusalProblem(policy);
+    if (problem !== null) recordSession(host.log, policy, problem, { target, localAddress: '', helo: '' });
     // All its addresses have the same policy.
     while (this.#hosts[this.#next]?.host === target.host) this.#next++;
     this.#tryNext(ourFailure('4.7.5', policy.refusal), true);

@@ -290,6 +290,31 @@ export const outgoingHostRefused = define<[domain: string, host: string, wanted:
   ['domain', 'host', 'wanted', 'reason'],
   (domain, host, wanted, reason) => `Host ${host} of ${domain} is not used now: tls=${wanted}:failed (${reason})`,
 );
+/**
+ * What a session counts as in the report to the domain (RFC 8460). `policyDomain`: what the policy is about; `policyString`: lines;
+ * `result`: empty for success; `local`, `helo`, `address` are empty where the host was not dialled.
+ */
+export const outgoingTlsResult = define<
+  [
+    domain: string,
+    policy: string,
+    policyDomain: string,
+    policyString: string,
+    result: string,
+    reason: string,
+    host: string,
+    local: string,
+    helo: string,
+    address: string,
+  ]
+>(
+  'none',
+  'Info',
+  'smtp.out.tlsResult',
+  ['domain', 'policy', 'policyDomain', 'policyString', 'result', 'reason', 'host', 'local', 'helo', 'address'],
+  (domain, policy, _policyDomain, _policyString, result) =>
+    `TLS report to ${domain}: ${policy} ${result === '' ? 'success' : result}`,
+);
 /** `rids`: `0` or `0, 1, 2`. */
 export const deliveryStart = define<[dcid: number, mid: number, rids: string]>(
   'mail',

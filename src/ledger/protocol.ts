@@ -1,6 +1,7 @@
 // What control asks of the history (`ledger.db`), and its answers. All times are ms since the epoch, sizes bytes. Texts that a
 // stranger wrote come as they were received.
 import type { KnownDestination, RehearsedHost } from './observations/rehearsals.ts';
+import type { PolicyCounts, ReportRow } from './tls-reports/outgoing.ts';
 
 /**
  * `next`: the cursor of the page after it; null: there is none. A page may have fewer items than asked for, even none, and a `next`
@@ -359,6 +360,15 @@ export interface HistoryQueries {
   /** Of the last days, most messages first, at most so many. Throws `io` where there is no database. */
   destinations(days: number, most: number): readonly KnownDestination[];
   keepRehearsals(rows: readonly RehearsedHost[]): void;
+  // Our reports to other domains (RFC 8460). `day`: its begin (UTC).
+  /** Whom the sessions of the day are about and no report is planned to. */
+  unplannedTlsReports(day: number): readonly string[];
+  planTlsReports(day: number, targets: readonly { readonly domain: string; readonly next: number }[]): void;
+  dueTlsReports(now: number, limit: number): readonly ReportRow[];
+  /** Newest day first; `day` null: of all days. */
+  tlsReports(day: number | null, limit: number): readonly ReportRow[];
+  tlsReportDay(day: number, domain: string): readonly PolicyCounts[];
+  settleTlsReport(row: ReportRow): void;
   /** Writes what is known until now, for whoever reads the database himself. Nothing happens where there is none at present. */
   write(): void;
 }

@@ -36,6 +36,7 @@ export class Client<M extends OutgoingMessage> {
   #extensions: Extensions = noExtensions;
   #secure = false;
   #helo = false;
+  #serverName = '';
   #message: M | null = null;
   /** Its commands went out behind the final dot of the message in hand. */
   #following: M | null = null;
@@ -66,6 +67,11 @@ export class Client<M extends OutgoingMessage> {
 
   get extensions(): Extensions {
     return this.#extensions;
+  }
+
+  /** What the server called itself in its first answer to EHLO; empty before. */
+  get serverName(): string {
+    return this.#serverName;
   }
 
   /** Bytes from the server. */
@@ -176,6 +182,7 @@ export class Client<M extends OutgoingMessage> {
   #ehloReply(reply: Reply): void {
     if (reply.code === 250) {
       this.#extensions = this.#helo ? noExtensions : parseExtensions(reply);
+      if (this.#serverName === '') this.#serverName = nameIn(reply);
       if (this.#secure || this.#level === 'none') this.#idle();
       else if (this.#extensions.starttls) {
         this.#waiting = 'starttls';
@@ -412,4 +419,10 @@ export class Client<M extends OutgoingMessage> {
     if (this.#message === null) throw new ReplyError('reply without a message in hand');
     return this.#message;
   }
+}
+
+/** RFC 5321 4.1.1.1: the first word of the reply to EHLO. */
+function nameIn({ lines: [first = ''] }: Reply): string {
+  const end = first.indexOf(' ');
+  return (end < 0 ? first : first.slice(0, end)).slice(0, 255);
 }

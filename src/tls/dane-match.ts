@@ -7,8 +7,8 @@ import { keyBits, usesSha1 } from './own-certificate.ts';
 
 export type DaneMatch =
   | { readonly ok: true; readonly record: TlsaRecord }
-  /** Why no record fits, in plain words. */
-  | { readonly ok: false; readonly why: string };
+  /** Why no record fits, in plain words; `cause`: what alone keeps the path of signatures from counting. */
+  | { readonly ok: false; readonly why: string; readonly cause: 'name' | 'expired' | 'other' };
 
 /** RFC 6125 lets nobody send so many; a longer list is cut. */
 const mostCertificates = 20;
@@ -37,16 +37,21 @@ export function matchDane(
   if (own !== undefined) return { ok: true, record: own };
   const authorities = records.filter((record) => record.usage === 2);
   const reasons: string[] = [];
+  let cause: 'name' | 'expired' | 'other' = 'other';
   if (authorities.length > 0) {
     const path = new PathSearch(authorities, sentChain(leaf), now);
     const found = path.from(leaf);
     if (found !== null) {
       if (matchesName(leaf, names)) return { ok: true, record: found };
       reasons.push(`the certificate is for other names than ${names.join(', ')}`);
-    } else reasons.push(...path.reasons);
+      cause = 'name';
+    } else {
+      reasons.push(...path.reasons);
+      if (path.expired && reasons.length === 1) cause = 'expired';
+    }
   }
   if (reasons.length === 0) reasons.push('the certificate matches no TLSA record');
-  return { ok: false, why: `${reasons.join('; ')} (${records.map(describeTlsa).join(', ')})` };
+  return { ok: false, why: `${reasons.join('; ')} (${records.map(describeTlsa).join(', ')})`, cause };
 }
 
 /** `.name` stands for everything below it, as in OpenSSL. */
@@ -73,6 +78,8 @@ function digest(matchingType: number, content: Buffer): Buffer {
 
 class PathSearch {
   readonly reasons: string[] = [];
+  /** A certificate was left out because it is over. */
+  expired = false;
   readonly #records: readonly TlsaRecord[];
   readonly #candidates: readonly X509Certificate[];
   readonly #keys: readonly { readonly record: TlsaRecord; readonly key: KeyObject }[];
@@ -127,7 +134,10 @@ class PathSearch {
   /** What keeps the certificate out of a path; `depth` 0: the server's own. */
   #problem(certificate: X509Certificate, depth: number): string | null {
     const who = depth === 0 ? 'the certificate' : `the authority "${certificate.subject.replaceAll('\n', ', ')}"`;
-    if (certificate.validToDate.getTime() < this.#now) return `${who} has expired`;
+    if (certificate.validToDate.getTime() < this.#now) {
+      this.expired = true;
+      return `${who} has expired`;
+    }
     if (certificate.validFromDate.getTime() > this.#now) return `${who} is not valid yet`;
     const bits = keyBits(certificate);
     if (bits !== null && bits < 2048) return `${who} has a key of RSA ${bits} bits`;

@@ -39,8 +39,14 @@ export type DaneVerdict =
   /** The host is not to be used now: whether it has records cannot be told. */
   | { readonly kind: 'failed'; readonly why: string }
   /** Records that nobody can use: encryption without authentication (RFC 7672 2.2). */
-  | { readonly kind: 'unusable'; readonly base: string; readonly why: string }
-  | { readonly kind: 'usable'; readonly base: string; readonly records: readonly TlsaRecord[] };
+  | { readonly kind: 'unusable'; readonly base: string; readonly why: string; readonly found: readonly TlsaRecord[] }
+  /** `records`: those that count of all that were `found`. */
+  | {
+      readonly kind: 'usable';
+      readonly base: string;
+      readonly records: readonly TlsaRecord[];
+      readonly found: readonly TlsaRecord[];
+    };
 
 export type DaneStep =
   | { readonly kind: 'ask'; readonly type: DaneQuestion; readonly name: string }
@@ -104,10 +110,11 @@ function askTlsa(host: DaneHost, bases: readonly string[], answers: ReadonlyMap<
       why = 'the TLSA records are not signed (DNSSEC)';
       continue;
     }
-    const records = usableRecords(answer.tlsa ?? []);
-    if (records.length > 0) return { kind: 'decided', verdict: { kind: 'usable', base, records } };
-    const all = (answer.tlsa ?? []).map(({ usage, selector, matchingType }) => `${usage} ${selector} ${matchingType}`);
-    const verdict: DaneVerdict = { kind: 'unusable', base, why: `no TLSA record is usable: ${all.join(', ')}` };
+    const found = answer.tlsa ?? [];
+    const records = usableRecords(found);
+    if (records.length > 0) return { kind: 'decided', verdict: { kind: 'usable', base, records, found } };
+    const all = found.map(({ usage, selector, matchingType }) => `${usage} ${selector} ${matchingType}`);
+    const verdict: DaneVerdict = { kind: 'unusable', base, why: `no TLSA record is usable: ${all.join(', ')}`, found };
     return { kind: 'decided', verdict };
   }
   return none(why);
@@ -145,6 +152,11 @@ function isUsable({ usage, selector, matchingType, data }: TlsaRecord): boolean 
   if ((usage !== 2 && usage !== 3) || (selector !== 0 && selector !== 1)) return false;
   if (matchingType === 0) return data.length > 0;
   return digestLengths[matchingType] === data.length;
+}
+
+/** The record as a zone file has it (RFC 6698 2.2), in one line. */
+export function tlsaText({ usage, selector, matchingType, data }: TlsaRecord): string {
+  return `${usage} ${selector} ${matchingType} ${Buffer.from(data).toString('hex')}`;
 }
 
 /** `3 1 1 0a1b2c...`: what the log and the tools show. */

@@ -3,6 +3,7 @@ import type { ConnectedTls } from './connect.ts';
 import { describeTlsa } from './dane.ts';
 import { matchDane, matchesName } from './dane-match.ts';
 import type { TlsPolicy } from './policy.ts';
+import { type ResultType, type TlsProblem, unnamedHost } from './tls-report.ts';
 
 export interface PeerVerdict {
   /** The policy lets mail go out. */
@@ -11,9 +12,11 @@ export interface PeerVerdict {
   readonly got: 'encrypted' | 'verified' | 'dane';
   /** The name or record that matched, or why none did; empty where nothing was compared. */
   readonly detail: string;
+  /** What the domain is to be told (RFC 8460); null: nothing is wrong, or it is no affair of the domain's. */
+  readonly problem: TlsProblem | null;
 }
 
-const unchecked: PeerVerdict = { ok: true, got: 'encrypted', detail: '' };
+const unchecked: PeerVerdict = { ok: true, got: 'encrypted', detail: '', problem: null };
 
 /** `now`: ms since the epoch. */
 export function checkPeer(
@@ -24,35 +27,52 @@ export function checkPeer(
   if (policy.check === 'none') return unchecked;
   const verdict = compare(policy, shown, now);
   const { sts } = policy;
-  if (sts === null || sts.policy.mode !== 'testing') return verdict;
+  if (sts === null || sts.policy.mode !== 'testing') return verdict.ok ? { ...verdict, problem: null } : verdict;
   // RFC 8461 5: said, without consequences.
   const names = sts.named ? '' : `the policy of ${sts.domain} does not name the host`;
   const wrong = verdict.got === 'encrypted' ? verdict.detail : names;
-  return wrong === '' ? verdict : { ...verdict, detail: `MTA-STS testing: ${wrong}` };
+  if (wrong === '') return verdict;
+  return { ...verdict, detail: `MTA-STS testing: ${wrong}`, problem: verdict.problem ?? unnamedHost };
 }
 
 function compare(policy: TlsPolicy, shown: Pick<ConnectedTls, 'peer' | 'verifyError'>, now: number): PeerVerdict {
-  const failed = (detail: string): PeerVerdict => ({
+  const failed = (detail: string, type: ResultType, reason: string): PeerVerdict => ({
     ok: policy.onFailure.certificate === 'accept',
     got: 'encrypted',
     detail,
+    problem: { type, reason },
   });
   const leaf = shown.peer();
-  if (leaf === undefined) return failed('the server showed no certificate');
+  if (leaf === undefined) {
+    return failed('the server showed no certificate', 'certificate-not-trusted', 'no certificate');
+  }
   if (policy.check === 'dane') {
     const match = matchDane(policy.tlsa, leaf, policy.names, now);
-    if (!match.ok) return failed(match.why);
-    return { ok: true, got: 'dane', detail: `TLSA ${describeTlsa(match.record)} at ${policy.sni ?? ''}` };
+    if (!match.ok) return failed(match.why, daneResults[match.cause], match.why);
+    const detail = `TLSA ${describeTlsa(match.record)} at ${policy.sni ?? ''}`;
+    return { ok: true, got: 'dane', detail, problem: null };
   }
   const verifyError = shown.verifyError();
-  if (verifyError !== null) return failed(`the certificate cannot be verified: ${verifyErrorText(verifyError)}`);
+  if (verifyError !== null) {
+    const detail = `the certificate cannot be verified: ${verifyErrorText(verifyError)}`;
+    const expired = verifyError === 'CERT_HAS_EXPIRED';
+    return failed(detail, expired ? 'certificate-expired' : 'certificate-not-trusted', `X509_V_ERR_${verifyError}`);
+  }
   const name = policy.names.find((one) => matchesName(leaf, [one]));
   if (name === undefined) {
     const wanted = policy.names.length === 0 ? 'any (the host has only an address)' : policy.names.join(', ');
-    return failed(`the certificate is not for ${wanted}`);
+    const detail = `the certificate is not for ${wanted}`;
+    return failed(detail, 'certificate-host-mismatch', detail);
   }
-  return { ok: true, got: 'verified', detail: `certificate for ${name}` };
+  return { ok: true, got: 'verified', detail: `certificate for ${name}`, problem: null };
 }
+
+/** RFC 8460 4.3.1, 4.3.2.1. That no record fits is told as Microsoft tells it. */
+const daneResults = {
+  name: 'certificate-host-mismatch',
+  expired: 'certificate-expired',
+  other: 'tlsa-invalid',
+} as const;
 
 const verifyErrors: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed',

@@ -42,7 +42,12 @@ export interface PolicyInput {
   readonly sts: StsVerdict | null;
   /** Of `tls.outbound`. */
   readonly versions: readonly TlsVersion[];
+  /** The hosts come from the domain's own MX: it may be told what came of the sessions with them (RFC 8460). */
+  readonly tells?: boolean;
 }
+
+/** What was found about a domain and a host, whatever was made of it. */
+export type PolicyFacts = Pick<PolicyInput, 'domain' | 'dane' | 'sts'>;
 
 export interface TlsPolicy {
   /** The level in force, for the log: that of the destination, or what is stricter: the sender's demand, the domain's MTA-STS. */
@@ -73,9 +78,13 @@ export interface TlsPolicy {
   readonly refusal: string | null;
   /** The domain's MTA-STS policy, in mode `testing` too. */
   readonly sts: AppliedSts | null;
+  /** For the report to the domain; null: it gets none. */
+  readonly facts: PolicyFacts | null;
   /** Why it is this policy, in plain words. */
   readonly why: string;
 }
+
+type Bare = Omit<TlsPolicy, 'facts'>;
 
 export interface AppliedSts {
   /** The recipient's. */
@@ -116,11 +125,14 @@ export function needsSts(level: DestinationLevel, demand: Demand | null): boolea
 }
 
 export function tlsPolicy(input: PolicyInput): TlsPolicy {
-  return withSts(input, controlledPolicy(input));
+  const { domain, dane, sts, tells = false } = input;
+  const policy = withSts(input, controlledPolicy(input));
+  // Who switches TLS off has nothing to tell.
+  return { ...policy, facts: tells && policy.starttls ? { domain, dane, sts } : null };
 }
 
 /** What the domain's MTA-STS policy adds. It never takes anything away from what else is wanted (RFC 8461 2). */
-function withSts({ sts, host, versions }: PolicyInput, base: TlsPolicy): TlsPolicy {
+function withSts({ sts, host, versions }: PolicyInput, base: Bare): Bare {
   if (sts === null || sts.kind === 'none' || base.wanted === 'none') return base;
   const { domain, policy } = sts;
   const named = host !== null && matchesMx(host, policy.mx);
@@ -167,7 +179,7 @@ function shortList(patterns: readonly string[]): string {
   return patterns.length > 5 ? `${shown} and ${patterns.length - 5} more` : shown;
 }
 
-function controlledPolicy(input: PolicyInput): TlsPolicy {
+function controlledPolicy(input: PolicyInput): Bare {
   const { controls, demand, dane } = input;
   const wanted = stricter(controls.level, demand);
   if (controls.level === 'dane' && wanted !== 'dane-only') {
@@ -183,7 +195,7 @@ function controlledPolicy(input: PolicyInput): TlsPolicy {
 }
 
 /** Null: DANE has no say. */
-function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: DaneVerdict | null): TlsPolicy | null {
+function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: DaneVerdict | null): Bare | null {
   if (dane === null || dane.kind === 'none') return null;
   const common = {
     wanted,
@@ -231,7 +243,7 @@ function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: Dane
   };
 }
 
-function daneOnlyPolicy(input: PolicyInput, dane: DaneVerdict | null): TlsPolicy {
+function daneOnlyPolicy(input: PolicyInput, dane: DaneVerdict | null): Bare {
   const policy = danePolicy(input, 'dane-only', dane);
   if (policy !== null && policy.check === 'dane') return policy;
   const why = dane === null ? 'DNS was not asked' : dane.kind === 'usable' ? '' : dane.why;
@@ -252,7 +264,7 @@ function daneOnlyPolicy(input: PolicyInput, dane: DaneVerdict | null): TlsPolicy
   };
 }
 
-function plainPolicy(input: PolicyInput, wanted: DestinationLevel): TlsPolicy {
+function plainPolicy(input: PolicyInput, wanted: DestinationLevel): Bare {
   const verified = wanted === 'required-verify';
   const check = verified || wanted === 'preferred-verify' ? 'pkix' : 'none';
   const demanded = wanted !== input.controls.level;

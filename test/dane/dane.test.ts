@@ -20,6 +20,7 @@ import { policy, startPolicyHost } from '../mta-sts/policy-host.ts';
 import { missing } from '../tls/peers.ts';
 import { addressOf, type Certificates, type DaneCase, daneCases, type ServerName } from './cases.ts';
 import { Authority, authority, type Issued, server } from './certificates.ts';
+import { reportsOfCases } from './reports.ts';
 import { policyAddress, type StsCase, stsCases } from './sts-cases.ts';
 import { resolverAddress, startSignedZone } from './zone.ts';
 
@@ -185,6 +186,7 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
     const domain = domainOf(one);
     test(`${one.id}: ${one.what}: ${one.level ?? 'dane'} → ${one.got}`, async () => {
       const from = sender.log.lines.length;
+      const resultsBefore = sender.log.results.length;
       const alertsBefore = sender.alerts.length;
       const mid = sender.send(`x@${domain}`);
       const [result = ''] = await sender.settled(mid, 30_000);
@@ -206,6 +208,8 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
         assert.match(security.at(-1) ?? '', new RegExp(`tls=${level}:${one.got}( |$)`), told);
         if (one.why !== undefined) assert.match(security.at(-1) ?? '', one.why);
       }
+      const results = sender.log.results.slice(resultsBefore).map(shownResult);
+      assert.deepEqual(results, reportsOfCases[one.id], told);
       assert.equal(
         lines.some((line) => line.startsWith('New SMTP DCID')),
         one.undialled !== true,
@@ -336,6 +340,11 @@ function expectedOfFinger({ got }: DaneCase): string {
     default:
       return 'refused';
   }
+}
+
+/** `tlsa e311.ee.dane.test success`: policy, what it is about (without `.dane.test`), what came of the session. */
+function shownResult([, policy, policyDomain = '', , result]: readonly string[]): string {
+  return `${policy} ${policyDomain.replace(/\.dane\.test$/, '')} ${result === '' ? 'success' : result}`;
 }
 
 /** In a mount namespace of its own, where /etc/resolv.conf names the resolver of the test. */

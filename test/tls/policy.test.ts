@@ -18,8 +18,9 @@ const usable: DaneVerdict = {
   kind: 'usable',
   base: 'mx.test',
   records: [{ usage: 3, selector: 1, matchingType: 1, data: new Uint8Array(32) }],
+  found: [{ usage: 3, selector: 1, matchingType: 1, data: new Uint8Array(32) }],
 };
-const unusable: DaneVerdict = { kind: 'unusable', base: 'mx.test', why: 'no TLSA record is usable: 0 0 1' };
+const unusable: DaneVerdict = { kind: 'unusable', base: 'mx.test', why: 'no TLSA record is usable: 0 0 1', found: [] };
 const none: DaneVerdict = { kind: 'none', why: 'there is no TLSA record' };
 const failed: DaneVerdict = { kind: 'failed', why: 'SERVFAIL' };
 

@@ -2,6 +2,7 @@
 
 import type { Observer } from '../observations/observer.ts';
 import type { OpenConnections } from '../protocol.ts';
+import type { SessionResults } from '../tls-reports/results.ts';
 import type { Counts } from './counts.ts';
 import type { Domains } from './domain.ts';
 import type { Failures } from './failures.ts';
@@ -71,6 +72,7 @@ export interface Reports {
   readonly failures: Failures;
   readonly domains: Domains;
   readonly observer: Observer;
+  readonly sessions: SessionResults;
 }
 
 /** More than can be open: those of a worker that died have no end. */

@@ -10,6 +10,8 @@ import { type EventSink, systemNotice, systemWarning, type Value } from '../even
 import { Observer } from '../observations/observer.ts';
 import { keepRehearsals, knownDestinations } from '../observations/rehearsals.ts';
 import type { HistoryQueries, HistoryStatus, Overview } from '../protocol.ts';
+import * as outgoing from '../tls-reports/outgoing.ts';
+import { SessionResults } from '../tls-reports/results.ts';
 import { IncomingConnections, OutgoingConnections } from './connections.ts';
 import { Counts, day } from './counts.ts';
 import { isDamage, openHistoryDatabase, setAside } from './database.ts';
@@ -56,6 +58,7 @@ export class History {
   readonly #counts: Counts;
   readonly #tls = new TlsCounts();
   readonly #failures = new Failures();
+  readonly #sessions = new SessionResults();
   readonly #observer = new Observer();
   readonly #incoming: IncomingConnections;
   readonly #outgoing: OutgoingConnections;
@@ -80,7 +83,13 @@ export class History {
     this.#tryOpen();
     this.#counts = new Counts(this.#open?.database ?? null, Date.now());
     const shared = { domains: new Domains(), observer: this.#observer };
-    const reports = { counts: this.#counts, tls: this.#tls, failures: this.#failures, ...shared };
+    const reports = {
+      counts: this.#counts,
+      tls: this.#tls,
+      failures: this.#failures,
+      sessions: this.#sessions,
+      ...shared,
+    };
     this.#incoming = new IncomingConnections(reports);
     this.#outgoing = new OutgoingConnections(reports);
     this.#messages = new Messages(this.#counts, (connection) => this.#open?.writer.outgoingProfile(connection) ?? 0);
@@ -143,6 +152,12 @@ export class History {
       if (this.#open !== null) keepRehearsals(this.#open.database, rows);
     },
     write: () => void this.#write(true),
+    unplannedTlsReports: (date) => this.#with((database) => outgoing.unplannedTargets(database, date)),
+    planTlsReports: (date, targets) => this.#change((database) => outgoing.planReports(database, date, targets)),
+    dueTlsReports: (now, limit) => this.#with((database) => outgoing.dueReports(database, now, limit)),
+    tlsReports: (date, limit) => this.#with((database) => outgoing.listReports(database, date, limit)),
+    tlsReportDay: (date, domain) => this.#with((database) => outgoing.dayOf(database, date, domain)),
+    settleTlsReport: (row) => this.#change((database) => outgoing.settleReport(database, row)),
   };
 
   /** Piece by piece, so that the ledger goes on meanwhile. */
@@ -153,25 +168,31 @@ export class History {
     const segments = this.#open === null ? [] : searchSegments(this.#open.database);
     let rows = 0;
     for (const segment of segments) {
-      rows += this.#forgetIn((database) => forgetMessages(database, address, segment));
+      rows += this.#change((database) => forgetMessages(database, address, segment));
       await setImmediate();
     }
-    rows += this.#forgetIn((database) => {
+    rows += this.#change((database) => {
       this.#observer.forget();
       return forgetPeer(database, address);
     });
     return rows;
   }
 
+  #with<T>(work: (database: DatabaseSync) => T): T {
+    this.#read();
+    if (this.#open === null) throw new PosternError('io', 'the history cannot be read', { temporary: true });
+    return work(this.#open.database);
+  }
+
   /** One transaction. */
-  #forgetIn(work: (database: DatabaseSync) => number): number {
+  #change<T>(work: (database: DatabaseSync) => T): T {
     if (this.#open === null) throw new PosternError('io', 'the history cannot be written', { temporary: true });
     const { database } = this.#open;
     database.exec('BEGIN IMMEDIATE');
     try {
-      const rows = work(database);
+      const result = work(database);
       database.exec('COMMIT');
-      return rows;
+      return result;
     } catch (error) {
       this.#failed(error, Date.now());
       throw error;
@@ -249,6 +270,7 @@ export class History {
         this.#counts.write(database);
         this.#tls.write(database);
         this.#failures.write(database);
+        this.#sessions.write(database);
         this.#observer.write(database);
       }
       database.exec('COMMIT');
@@ -263,6 +285,7 @@ export class History {
       this.#counts.written();
       this.#tls.written();
       this.#failures.written();
+      this.#sessions.written();
       this.#observer.written();
       this.#reportsAt = now + reportEvery;
     }

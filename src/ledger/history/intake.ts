@@ -195,6 +195,23 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
     connection.verdict = text(v[at + 3]);
     if (connection.verdict === 'failed') outgoing.failed(connection.dcid, time, text(v[at + 4]));
   });
+  on(events.outgoingTlsResult, (v, at, time) =>
+    reports.sessions.add(
+      {
+        domain: text(v[at]),
+        type: text(v[at + 1]),
+        policyDomain: text(v[at + 2]),
+        text: text(v[at + 3]),
+        result: text(v[at + 4]),
+        reason: text(v[at + 5]),
+        host: text(v[at + 6]),
+        local: text(v[at + 7]),
+        helo: text(v[at + 8]),
+        address: text(v[at + 9]),
+      },
+      time,
+    ),
+  );
   on(events.outgoingTls, (v, at, time) => outgoing.secured(int(v, at), time, text(v[at + 1]), text(v[at + 2])));
   on(events.outgoingCertificate, (v, at) => {
     const connection = outgoing.get(int(v, at));

@@ -15,6 +15,9 @@ const lookEvery = 30_000;
 const nearlyFull = 0.9;
 const keepReports = 90 * day;
 const keepHours = 8 * day;
+/** Sessions for our TLS reports, and what became of these. */
+const keepSessions = 8 * day;
+const keepSent = 30 * day;
 const mostAudit = 200_000;
 /** Of these, logons that failed, which strangers can cause. */
 const mostFailedLogons = 20_000;
@@ -116,6 +119,9 @@ export class Retention {
     run('DELETE FROM tls WHERE span = 0 AND start < ?', now - keepHours);
     run('DELETE FROM tls WHERE span = 1 AND start < ?', now - keepReports);
     run('DELETE FROM failure WHERE day < ?', now - Math.min(keepReports, keepObservations) - day);
+    run('DELETE FROM tls_detail WHERE policy IN (SELECT id FROM tls_policy WHERE day < ?)', now - keepSessions);
+    run('DELETE FROM tls_policy WHERE day < ?', now - keepSessions);
+    run('DELETE FROM tls_report WHERE day < ?', now - keepSent);
     run('DELETE FROM rehearsal WHERE time < ?', now - keepObservations);
     // Connections outlive midnight; none is two days old.
     const oldest = this.oldest ?? now;

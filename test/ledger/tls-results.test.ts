@@ -1,0 +1,102 @@
+// Sessions for our TLS reports, counted by day, domain and policy.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { outgoingTlsResult } from '../../src/ledger/events.ts';
+import { event, type Recorded, startHistory } from './history-fixture.ts';
+
+const day = 86_400_000;
+const today = Math.floor(Date.now() / day) * day;
+
+function session(domain: string, more: Readonly<Record<string, string>> = {}): Recorded {
+  const {
+    policy = 'no-policy-found',
+    about = domain,
+    text = '',
+    result = '',
+    reason = '',
+    host = `mx.${domain}`,
+  } = more;
+  const dialled = ['192.0.2.1', `helo.${host}`, '203.0.113.5'] as const;
+  return event(outgoingTlsResult, domain, policy, about, text, result, reason, host, ...dialled);
+}
+
+test('sessions are added up by policy, failures by what was wrong and where; midnight (UTC) is a border', (t) => {
+  const { history, record } = startHistory(t);
+  const sts = { policy: 'sts', text: 'version: STSv1\nmode: enforce' };
+  record(today - 1, session('example.com', { result: 'starttls-not-supported' }));
+  record(today + 1, session('example.com', sts), session('example.com', sts));
+  record(today + 2, session('example.com', { ...sts, result: 'certificate-expired', reason: 'X' }));
+  history.queries.write();
+  record(today + 3, session('example.com', { ...sts, result: 'certificate-expired', reason: 'X' }));
+  record(
+    today + 4,
+    session('example.com', { ...sts, result: 'certificate-expired', reason: 'X', host: 'mx2.example.com' }),
+  );
+  const [before] = history.queries.tlsReportDay(today - day, 'example.com');
+  assert.deepEqual([before?.type, before?.ok, before?.failed], ['no-policy-found', 0, 1]);
+  const policies = history.queries.tlsReportDay(today, 'example.com');
+  assert.equal(policies.length, 1);
+  const [policy] = policies;
+  assert.deepEqual([policy?.type, policy?.text, policy?.ok, policy?.failed], ['sts', sts.text, 2, 3]);
+  const counts = policy?.details.map(({ host, count, result }) => `${host} ${result} ${count}`).toSorted();
+  assert.deepEqual(counts, ['mx.example.com certificate-expired 2', 'mx2.example.com certificate-expired 1']);
+});
+
+test('a TLSA base domain is told of the sessions for all domains that it serves; each recipient domain of its own', (t) => {
+  const { history, record } = startHistory(t);
+  const tlsa = { policy: 'tlsa', about: 'mx.host.example', text: '3 1 1 00', host: 'mx.host.example' };
+  record(
+    today,
+    session('one.example', tlsa),
+    session('two.example', { ...tlsa, result: 'tlsa-invalid' }),
+    session('two.example'),
+  );
+  assert.deepEqual(history.queries.unplannedTlsReports(today).toSorted(), [
+    'mx.host.example',
+    'one.example',
+    'two.example',
+  ]);
+  const sums = (domain: string) =>
+    history.queries
+      .tlsReportDay(today, domain)
+      .map(({ type, policyDomain, ok, failed }) => `${type} ${policyDomain} ${ok} ${failed}`);
+  assert.deepEqual(sums('mx.host.example'), ['tlsa mx.host.example 1 1']);
+  assert.deepEqual(sums('one.example'), ['tlsa mx.host.example 1 0']);
+  assert.deepEqual(sums('two.example').toSorted(), ['no-policy-found two.example 1 0', 'tlsa mx.host.example 0 1']);
+});
+
+test('what strangers can cause has a bound: policies of a domain, different failures of a policy', (t) => {
+  const { history, record } = startHistory(t);
+  for (let i = 0; i < 200; i++) {
+    record(today, session('many.example', { policy: 'sts', text: `mx: ${i}.many.example` }));
+    record(today, session('wild.example', { result: 'validation-failure', reason: `${i}`, host: `${i}.wild.example` }));
+  }
+  const many = history.queries.tlsReportDay(today, 'many.example');
+  assert.equal(many.length, 21);
+  assert.equal(many.find(({ text }) => text === '')?.ok, 180);
+  const [wild] = history.queries.tlsReportDay(today, 'wild.example');
+  assert.equal(wild?.failed, 200);
+  assert.equal(wild.details.length, 101);
+  assert.equal(wild.details.find(({ host }) => host === '')?.count, 100);
+});
+
+test('reports are planned once, come due, and what became of them outlives a restart', (t) => {
+  const first = startHistory(t);
+  first.record(today - day, session('a.example'), session('b.example'));
+  const { queries } = first.history;
+  queries.planTlsReports(today - day, [
+    { domain: 'a.example', next: 1000 },
+    { domain: 'b.example', next: 5000 },
+  ]);
+  queries.planTlsReports(today - day, [{ domain: 'a.example', next: 1 }]);
+  assert.deepEqual(queries.unplannedTlsReports(today - day), []);
+  assert.deepEqual(queries.dueTlsReports(999, 10), []);
+  const [due] = queries.dueTlsReports(1000, 10);
+  assert.ok(due !== undefined);
+  queries.settleTlsReport({ ...due, state: 'sent', detail: 'mailto:x@a.example' });
+  assert.deepEqual(queries.dueTlsReports(4999, 10), []);
+  first.history.stop();
+  const second = startHistory(t, {}, first.file);
+  const states = second.history.queries.tlsReports(null, 10).map(({ domain, state }) => `${domain} ${state}`);
+  assert.deepEqual(states, ['a.example sent', 'b.example due']);
+});
