@@ -116,6 +116,7 @@ async function main(): Promise<void> {
       destinationAuthorities: new Map(),
       authorities: new Map<string, string>(),
       stamps: [],
+      signingKeys: [],
       issues: [],
     };
     const snapshot = assembleSnapshot(fillDefaults({}), 1, material, { name: 'demo', pairs: [] });

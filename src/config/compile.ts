@@ -95,6 +95,7 @@ export function assembleSnapshot(
     ),
     senders: config.senders.map(({ sender, tls }) => ({ sender: sure(parseRecipient(sender, true)), tls })),
     mtaSts: stsSettings(config, material),
+    dkim: material.signingKeys,
     alerts: { to: config.alerts.to.map((address) => sure(parseRecipient(address, false))) },
     limits: {
       ...limits,

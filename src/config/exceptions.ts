@@ -4,18 +4,14 @@ import { tlsVersions } from '../tls/versions.ts';
 import { canonicalRange, parseDomainPattern, parseRange } from './names.ts';
 import type { GatewayConfig } from './schema.ts';
 import type { TlsServiceSettings } from './snapshot.ts';
+import { dayLength, parseDay } from './units.ts';
 
 type Entry = GatewayConfig['exceptions'][number];
 
-const dayLength = 24 * 3600 * 1000;
-
 /** When it ends, ms since the epoch: the end of its last day. Null: `expires` is no day. */
 export function endOf({ expires }: Pick<Entry, 'expires'>): number | null {
-  if (!/^\d{4}-\d\d-\d\d$/.test(expires)) return null;
-  const begin = Date.parse(`${expires}T00:00:00Z`);
-  // 2026-02-31 is read as a day of March.
-  if (Number.isNaN(begin) || new Date(begin).toISOString().slice(0, 10) !== expires) return null;
-  return begin + dayLength;
+  const begin = parseDay(expires);
+  return begin === null ? null : begin + dayLength;
 }
 
 /** The settings that the peer gets. The versions may have a hole: `checkSelection` tells. */

@@ -2,13 +2,14 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { checkSigningKey } from '../dkim/keys.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { checkCertificatePair } from '../tls/certificates.ts';
 import type { ConfigIssue } from './issue.ts';
-import { parseRecipient } from './names.ts';
+import { parseDomain, parseRecipient } from './names.ts';
 import type { Path } from './node.ts';
 import type { GatewayConfig } from './schema.ts';
-import type { CertificateSettings } from './snapshot.ts';
+import type { CertificateSettings, Snapshot } from './snapshot.ts';
 
 const pemLimit = 1024 * 1024;
 const listLimit = 256 * 1024 * 1024;
@@ -29,6 +30,8 @@ export interface Material {
   readonly authorities: ReadonlyMap<string, string>;
   /** PEM text by the name of the file in `destinations[].ca`. */
   readonly destinationAuthorities: ReadonlyMap<string, string>;
+  /** The active ones. */
+  readonly signingKeys: Snapshot['dkim'];
   /** PEM text of `mtaSts.ca`. */
   readonly policyAuthorities?: string;
   readonly stamps: readonly FileStamp[];
@@ -63,6 +66,7 @@ export async function readMaterial(config: GatewayConfig, dataDirectory: string)
     addresses,
     authorities,
     destinationAuthorities,
+    signingKeys: await reading.signingKeys(config),
     ...(policyAuthorities === undefined ? {} : { policyAuthorities }),
     stamps: reading.stamps,
     issues: reading.issues,
@@ -143,6 +147,32 @@ class Reading {
     if (wrong > shownLines)
       this.#issue(path, `${name}: ${wrong - shownLines} more lines are wrong`, 'correct the file');
     return [...addresses];
+  }
+
+  /** Those that wait for their record, and those whose record must stay, are read and checked too. */
+  async signingKeys(config: GatewayConfig): Promise<Snapshot['dkim']> {
+    const active: { domain: string; selector: string; key: string }[] = [];
+    const kinds = new Set<string>();
+    for (const [index, entry] of config.dkim.keys.entries()) {
+      const path = ['dkim', 'keys', index];
+      const key = await this.#text(entry.key, [...path, 'key'], pemLimit);
+      if (key === null) continue;
+      const algorithm = this.#check(() => checkSigningKey(key), [...path, 'key'], entry.key);
+      if (algorithm === null || entry.state !== 'active') continue;
+      const domain = parseDomain(entry.domain);
+      const name = domain.ok ? domain.value : entry.domain;
+      const kind = `${name} ${algorithm}`;
+      if (kinds.has(kind)) {
+        this.#issue(
+          [...path, 'state'],
+          `${name} has two active keys of kind ${algorithm}; a message is signed with one of each kind`,
+          'retire one of the two',
+        );
+      }
+      kinds.add(kind);
+      active.push({ domain: name, selector: entry.selector.toLowerCase(), key });
+    }
+    return active;
   }
 
   async authority(name: string, path: Path): Promise<string> {

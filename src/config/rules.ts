@@ -3,6 +3,7 @@ import { isIP, isIPv4 } from 'node:net';
 import { PosternError } from '../errors.ts';
 import { checkCiphers } from '../tls/ciphers.ts';
 import { checkSelection } from '../tls/versions.ts';
+import { checkDkim } from './dkim.ts';
 import { canonicalPeer, endOf, settingsWith } from './exceptions.ts';
 import { checkHostedPolicies } from './hosted-policies.ts';
 import { type ConfigIssue, nearest } from './issue.ts';
@@ -46,6 +47,7 @@ export function ruleIssues(config: GatewayConfig): ConfigIssue[] {
   checkTls(config, report);
   checkExceptions(config, report);
   checkHostedPolicies(config, report);
+  checkDkim(config, report);
   checkSyslog(config, report);
   checkNumbers(config, report);
   for (const [index, server] of config.dns.servers.entries()) {

@@ -1,4 +1,4 @@
-// The part of gateway.yaml's schema that says how mail leaves: destinations, senders, MTA-STS, exceptions.
+// The part of gateway.yaml's schema that says how mail leaves: destinations, senders, MTA-STS, exceptions, DKIM keys.
 import Type from 'typebox';
 import { duration, file, object, text, tlsVersionSchema } from './schema-parts.ts';
 
@@ -139,4 +139,40 @@ export const exception = object(
     expires: text('The last day that it counts (UTC): 2026-12-31.', { maxLength: 10 }),
   },
   'More TLS than the service allows, for one peer and for a time.',
+);
+
+const dkimKey = object(
+  {
+    domain: text('The domain that signs: for mail from it, and from domains below it that have no key.'),
+    selector: text('Its name in DNS: the record stands at `SELECTOR._domainkey.DOMAIN`.', { maxLength: 63 }),
+    key: file(
+      'PEM file of the private key, RSA (2048 bits or more) or Ed25519. A relative path is below the data directory.',
+    ),
+    state: Type.Union([Type.Literal('next'), Type.Literal('active'), Type.Literal('retired')], {
+      default: 'next',
+      description: 'Its record is to be published; it signs; it signs no more, but its record must stay for a while.',
+    }),
+    retired: Type.Optional(text('The day it was retired (UTC): 2026-12-31.', { maxLength: 10 })),
+  },
+  'A key that signs mail of a domain.',
+);
+
+export const dkim = object(
+  {
+    keepRecords: duration(
+      '14d',
+      'How long the record of a retired key stays in DNS: mail that it signed may still be on its way.',
+      {
+        least: '1d',
+        most: '365d',
+      },
+    ),
+    keys: Type.Array(dkimKey, {
+      identity: 'selector',
+      maxItems: 10_000,
+      default: [],
+      description: 'Keys. Of those of a domain one RSA and one Ed25519 key may be active; both sign then.',
+    }),
+  },
+  'DKIM signatures (RFC 6376) for mail of clients that may relay, and for our own.',
 );

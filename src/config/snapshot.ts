@@ -62,6 +62,8 @@ export interface Snapshot {
   readonly mtaSts: Omit<GatewayConfig['mtaSts'], 'domains'> & {
     readonly domains: readonly (HostedPolicy & { readonly certificate: string })[];
   };
+  /** Those that sign, as PEM text. */
+  readonly dkim: readonly { readonly domain: string; readonly selector: string; readonly key: string }[];
   readonly alerts: GatewayConfig['alerts'];
   readonly limits: Numbers<GatewayConfig['limits']>;
   readonly timeouts: Numbers<GatewayConfig['timeouts']>;

@@ -28,3 +28,13 @@ function parse(text: string, pattern: string, units: Readonly<Record<string, num
   }
   return Number(found[1]) * factor;
 }
+
+export const dayLength = 24 * 3600 * 1000;
+
+/** The begin of a day such as `2026-12-31` (UTC), ms since the epoch; null: it is none. */
+export function parseDay(text: string): number | null {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return null;
+  const begin = Date.parse(`${text}T00:00:00Z`);
+  // 2026-02-31 is read as a day of March.
+  return Number.isNaN(begin) || new Date(begin).toISOString().slice(0, 10) !== text ? null : begin;
+}

@@ -93,6 +93,7 @@ function snapshotOfCases(): Snapshot {
       destinationAuthorities: new Map([['root.pem', certificates.root.cert]]),
       policyAuthorities: certificates.root.cert,
       stamps: [],
+      signingKeys: [],
       issues: [],
     },
     { name: 'demo', pairs: [] },

@@ -26,6 +26,7 @@ export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
       authorities: new Map(),
       destinationAuthorities: new Map(),
       stamps: [],
+      signingKeys: [],
       issues: [],
     },
     { name: 'demo', pairs: [] },

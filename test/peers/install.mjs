@@ -13,6 +13,8 @@ const peers = {
   tstclnt: ['libnss3-tools'],
   unbound: ['unbound', 'dns-root-data'],
   'ldns-signzone': ['ldnsutils'],
+  opendkim: ['opendkim'],
+  dkimverify: ['python3-dkim', 'python3-nacl'],
   python3: ['python3'],
   keytool: ['default-jre-headless'],
   chromium: ['chromium'],

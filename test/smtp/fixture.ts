@@ -26,7 +26,15 @@ export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
   return assembleSnapshot(
     config,
     1,
-    { addresses, certificates: [], authorities: new Map(), destinationAuthorities: new Map(), stamps: [], issues: [] },
+    {
+      addresses,
+      certificates: [],
+      authorities: new Map(),
+      destinationAuthorities: new Map(),
+      stamps: [],
+      signingKeys: [],
+      issues: [],
+    },
     { name: 'demo', pairs: [] },
   );
 }

@@ -25,6 +25,7 @@ export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
     authorities: new Map<string, string>(),
     destinationAuthorities: new Map<string, string>(),
     stamps: [],
+    signingKeys: [],
     issues: [],
   };
   return assembleSnapshot(config, 1, material, { name: 'demo', pairs: [] });
