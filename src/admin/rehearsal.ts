@@ -1,7 +1,9 @@
 // A rehearsal as administrators ask for it: the destinations of the last days, trial handshakes, what they have today beside it.
 import type { Snapshot } from '../config/snapshot.ts';
+import { controlsOf } from '../delivery/controls.ts';
 import { OutboundTls } from '../delivery/outbound-tls.ts';
 import { type RehearsedDestination, rehearse } from '../delivery/rehearse.ts';
+import { destinationOf } from '../delivery/route.ts';
 import { createResolver } from '../dns/stub.ts';
 import type { KnownDestination, RehearsedHost } from '../ledger/observations/rehearsals.ts';
 import type { StsSource } from '../tls/mta-sts.ts';
@@ -39,21 +41,25 @@ export async function rehearseDestinations(
   return { rows, breaks: rows.filter(({ outcome }) => outcome === 'waits').length, all: known.length };
 }
 
-/** For previews under the same settings. */
-export function rehearsedHosts({ tls: { outbound } }: Snapshot, rows: readonly RehearsalRow[]): RehearsedHost[] {
-  const settings = { versions: versionBits(outbound.versions), ciphers: outbound.ciphers };
+/** For previews under the same settings: those of the service, or of the destination's exception. */
+export function rehearsedHosts(snapshot: Snapshot, rows: readonly RehearsalRow[]): RehearsedHost[] {
   return rows
     .filter(({ outcome }) => outcome !== 'unreachable')
-    .map(({ domain, host, time, outcome, protocol, cipher, reason }) => ({
-      ...settings,
-      domain,
-      host,
-      time,
-      ok: outcome !== 'waits',
-      version: wireOf(protocol),
-      suite: suiteByName(cipher)?.id ?? 0,
-      detail: reason,
-    }));
+    .map(({ domain, host, time, outcome, protocol, cipher, reason }) => {
+      const { tlsException } = controlsOf(destinationOf(domain, snapshot), snapshot);
+      const { versions, ciphers } = tlsException ?? snapshot.tls.outbound;
+      return {
+        versions: versionBits(versions),
+        ciphers,
+        domain,
+        host,
+        time,
+        ok: outcome !== 'waits',
+        version: wireOf(protocol),
+        suite: suiteByName(cipher)?.id ?? 0,
+        detail: reason,
+      };
+    });
 }
 
 function todayOf(destination: KnownDestination | undefined): string {

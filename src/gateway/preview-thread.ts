@@ -1,14 +1,16 @@
 // The preview thread: replays for minutes if need be, at a low priority, so that mail does not notice.
-import { readlinkSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, PosternError } from '../errors.ts';
 import { PreviewEngine } from '../preview/engine.ts';
+import { lowerPriority } from '../preview/priority.ts';
 import type { PreviewAnswer, PreviewQuestion, PreviewThreadData } from '../preview/protocol.ts';
 import { describeRevisions } from '../preview/revisions.ts';
 
-lowerPriority();
+// Nice 10: a tenth of what a mail thread gets that wants the same processor. At 19, a seventieth, a commit under full load waited
+// 8 s for a preview of a handful of hellos (measured).
+lowerPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const { dataDirectory } = workerData as PreviewThreadData;
 const port = parentPort;
 if (port === null) throw new PosternError('bad-usage', 'not started as a thread of the gateway');
@@ -47,20 +49,5 @@ async function answer(
     say({ type: 'failed', id, code, message: messageOf(error), ...(remedy === undefined ? {} : { remedy }) });
   } finally {
     running.delete(id);
-  }
-}
-
-/**
- * Nice 10: a tenth of what a mail thread gets that wants the same processor. At 19, a seventieth, a commit under full load waited
- * 8 s for a preview of a handful of hellos (measured). On Linux a priority is a thread's own; its number is the last part of where this link leads. Elsewhere it would be the process's.
- */
-function lowerPriority(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    if (Number.isInteger(thread) && thread !== process.pid)
-      setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // Without /proc, or where it is forbidden: a preview then competes like any other thread.
   }
 }

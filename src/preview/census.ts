@@ -37,6 +37,7 @@ export interface Group {
 export interface Census {
   readonly totals: Record<Change, MutableWeight>;
   readonly clearText: MutableWeight;
+  readonly unjudged: MutableWeight;
   readonly moves: Map<string, MutableWeight & Omit<Move, keyof Weight> & { lastPeer: number }>;
   readonly groups: Map<string, Group>;
   readonly mayRefuse: Member[];
@@ -64,6 +65,7 @@ function emptyCensus(): Census {
   return {
     totals: { breaks: nothing(), weaker: nothing(), starts: nothing(), better: nothing(), unchanged: nothing() },
     clearText: nothing(),
+    unjudged: nothing(),
     moves: new Map(),
     groups: new Map(),
     mayRefuse: [],
@@ -77,7 +79,7 @@ export interface CensusInput {
   /** Of one target, in the order of peers. */
   readonly uses: readonly Use[];
   readonly outcomes: ReadonlyMap<number, Outcome>;
-  /** Null: the hello was not kept. */
+  /** Null: the hello is not there any more. */
   readonly judge: (hello: number, peer: number) => Judged | null;
   /** For a peer without TLS. */
   readonly clear: Judged;
@@ -109,17 +111,25 @@ function countPeer(census: Census, uses: readonly Use[], outcomes: ReadonlyMap<n
   let messages = 0;
   let last = 0;
   let clearOnly = true;
+  let unjudged = false;
   for (const use of uses) {
     census.first = Math.min(census.first, use.first);
     census.last = Math.max(census.last, use.last);
     const outcome = outcomes.get(use.outcome);
     if (outcome === undefined) continue;
-    const judged = outcome.kind === 'clear' ? rules.clear : use.hello === 0 ? null : rules.judge(use.hello, use.peer);
+    const judged = outcome.kind === 'clear' ? rules.clear : use.hello > 0 ? rules.judge(use.hello, use.peer) : null;
     if (outcome.kind === 'clear') {
       census.clearText.connections += use.connections;
       census.clearText.messages += use.messages;
     } else clearOnly = false;
-    if (judged === null) continue;
+    if (judged === null) {
+      // Without a hello there was nothing to be judged.
+      if (use.hello === 0 && outcome.kind === 'failed') continue;
+      unjudged = true;
+      census.unjudged.connections += use.connections;
+      census.unjudged.messages += use.messages;
+      continue;
+    }
     // What failed before is no use that could become better or worse.
     const failed = outcome.kind === 'failed' && judged.comparison.change !== 'starts';
     const change = failed ? 'unchanged' : judged.comparison.change;
@@ -141,7 +151,10 @@ function countPeer(census: Census, uses: readonly Use[], outcomes: ReadonlyMap<n
     }
   }
   if (clearOnly) census.clearText.peers++;
-  if (worst === null || leading === null) return;
+  if (worst === null || leading === null) {
+    if (unjudged) census.unjudged.peers++;
+    return;
+  }
   census.totals[worst].peers++;
   const { judged, use } = leading;
   const member: Member = { peer: use.peer, hello: use.hello, connections, messages, last };
@@ -178,7 +191,7 @@ function most(members: readonly Member[]): Member[] {
 function addRefuser(census: Census, uses: readonly Use[], outcomes: ReadonlyMap<number, Outcome>, rules: Rules): void {
   for (const use of uses) {
     const outcome = outcomes.get(use.outcome);
-    if (outcome?.kind !== 'failed' || outcome.alert === null || use.hello === 0) continue;
+    if (outcome?.kind !== 'failed' || outcome.alert === null || use.hello <= 0) continue;
     const to = rules.judge(use.hello, use.peer)?.to;
     if (to?.outcome !== 'served') continue;
     const took = uses.some((other) => {

@@ -1,19 +1,21 @@
 // A candidate against the running settings: what becomes of everybody who was seen in the last days. Runs in a thread of its own.
-import { setImmediate } from 'node:timers/promises';
-import { type HelloUse, ObservationReader, type Outcome, type Use } from '../ledger/observations/reader.ts';
+import { ObservationReader, type Outcome, type Use } from '../ledger/observations/reader.ts';
 import type { RehearsedHost } from '../ledger/observations/rehearsals.ts';
 import type { ObservedService } from '../ledger/observations/tables.ts';
 import { explainInbound } from '../tls/explain.ts';
 import { type ClientHello, parseClientHello } from '../tls/hello.ts';
 import { versionBits } from '../tls/versions.ts';
 import { answerName, type Census, type Group, type Judged, judgedClear, reasonOf, takeCensus } from './census.ts';
+import { answer, examine } from './examination.ts';
 import { fateOf } from './fate.ts';
+import { ReplayHelper } from './helper.ts';
 import { offersOf } from './offers.ts';
-import { outgoingPreview } from './outgoing-report.ts';
+import { type OutgoingObserved, outgoingPreview } from './outgoing-report.ts';
 import { namePeer, type PastInput, usesOf } from './past.ts';
 import { findRemedy } from './remedy.ts';
 import type { Move, PeerGroup, PreviewReport, TargetPreview, Weight } from './report.ts';
 import type { PreviewSettings } from './settings.ts';
+import { countUnchanged, observedRange, TargetRun } from './target-run.ts';
 import { Compiler, type Side, type Target, targetName } from './targets.ts';
 import { type Answer, changes, compareAnswers } from './verdict.ts';
 import { Verdicts } from './verdicts.ts';
@@ -37,9 +39,6 @@ export interface PreviewOptions {
 /** How long a rehearsal is believed, ms. */
 const rehearsalLife = 14 * 24 * 3600 * 1000;
 const dayLength = 86_400_000;
-const firstReport = 150;
-const reportEvery = 300;
-const breathEvery = 20;
 /** Groups that are described, each with its named peers; the rest is in the totals. */
 const mostGroups = 40;
 const mostRemedies = 6;
@@ -60,6 +59,8 @@ export class PreviewEngine {
   #observed: { readonly key: string; readonly value: Observed; readonly took: number; readonly at: number } | null =
     null;
   readonly #hellos = new Map<number, ClientHello | null>();
+  /** Undefined: not needed yet. */
+  #helper: ReplayHelper | null | undefined;
 
   /** `file`: ledger.db. It need not exist yet. */
   constructor(file: string) {
@@ -75,9 +76,17 @@ export class PreviewEngine {
     if (reader === null) return this.#empty(request, targets);
     const since = dayStart(now) - (days - 1) * dayLength;
     const runs = targets.map((target) => new TargetRun(target, reader, since));
-    await this.#examine(runs, request, options);
+    const figures = () => runs.map((each) => each.figures());
+    const [observed] = await Promise.all([
+      this.#observe(reader, since, options.signal),
+      examine(runs, {
+        verdicts: this.#verdicts,
+        helper: () => this.#helped(),
+        signal: options.signal,
+        onFigures: options.onProgress && (() => options.onProgress?.(report(false, days, figures(), null))),
+      }),
+    ]);
     options.signal?.throwIfAborted();
-    const observed = this.#observe(reader, since);
     const revisions = await options.describeRevisions?.(revisionsIn(observed));
     const past: PastInput = {
       reader,
@@ -89,22 +98,22 @@ export class PreviewEngine {
     };
     const described = [];
     for (const run of runs) described.push(await this.#describe(run, observed, past, candidate));
-    const { outbound } = candidate.tls;
-    const settings = { versions: versionBits(outbound.versions), ciphers: outbound.ciphers };
-    const rehearsals = reader.rehearsals(settings, now - rehearsalLife);
-    const rehearsed = (peer: number): RehearsedHost | null => {
-      if (rehearsals.size === 0) return null;
-      const about = reader.peer(peer);
-      return about === null ? null : (rehearsals.get(`${about.domain} ${about.name}`) ?? null);
-    };
+    const rehearsed = rehearsals(reader, now - rehearsalLife);
     const domainOf = (peer: number) => reader.peer(peer)?.domain ?? '';
     const outgoing = outgoingPreview(running, candidate, { ...observed, rehearsed, domainOf }, past);
     return report(true, days, described, outgoing);
   }
 
   close(): void {
+    this.#helper?.close();
+    this.#helper = undefined;
     this.#reader?.close();
     this.#reader = null;
+  }
+
+  #helped(): ReplayHelper | null {
+    if (this.#helper === undefined) this.#helper = ReplayHelper.start(this.#file);
+    return this.#helper;
   }
 
   #open(): ObservationReader | null {
@@ -125,45 +134,6 @@ export class PreviewEngine {
     return this.#verdicts;
   }
 
-  /** Most used hellos first, over all targets. */
-  async #examine(runs: readonly TargetRun[], request: PreviewRequest, options: PreviewOptions): Promise<void> {
-    const started = performance.now();
-    let next = started + firstReport;
-    let breath = started + breathEvery;
-    const jobs = runs
-      .filter((run) => run.changed)
-      .flatMap((run) => run.hellos.map((use) => ({ run, use })))
-      .sort((a, b) => b.use.connections - a.use.connections);
-    for (const { run, use } of jobs) {
-      options.signal?.throwIfAborted();
-      run.judge(use, {
-        from: await this.#answer(run.target.from, use.hello),
-        to: await this.#answer(run.target.to, use.hello),
-      });
-      // A replay has nothing to wait for, so that without this the thread would hear of no abort (measured).
-      if (performance.now() > breath) {
-        await setImmediate();
-        breath = performance.now() + breathEvery;
-      }
-      if (options.onProgress === undefined || performance.now() < next) continue;
-      next = performance.now() + reportEvery;
-      options.onProgress(
-        report(
-          false,
-          request.days,
-          runs.map((each) => each.figures()),
-          null,
-        ),
-      );
-    }
-  }
-
-  async #answer(side: Side, hello: number): Promise<Answer> {
-    if (side.kind === 'closed') return { outcome: 'closed' };
-    if (side.kind === 'clear') return { outcome: 'clear' };
-    return await this.#verdicts.of(side, hello);
-  }
-
   async #describe(
     run: TargetRun,
     observed: Observed,
@@ -181,7 +151,10 @@ export class PreviewEngine {
     const census = takeCensus({
       uses,
       outcomes: observed.outcomes,
-      judge: (hello, peer) => special.get(`${peer} ${hello}`) ?? run.judged(hello),
+      judge: (hello, peer) => {
+        const judged = special.get(`${peer} ${hello}`) ?? run.judged(hello);
+        return judged?.to.outcome === 'no-hello' ? null : judged;
+      },
       clear: judgedClear(clearAnswer(target.levelBefore, target.from), clearAnswer(target.level, target.to)),
       groupKey: (judged, hello) => `${reasonOf(judged)} ${hello === 0 ? '' : past.offers(hello)}`,
     });
@@ -201,6 +174,7 @@ export class PreviewEngine {
       observed: observedRange(census),
       totals: census.totals,
       clearText: census.clearText,
+      unjudged: census.unjudged,
       moves: movesOf(census),
       groups: described,
       mayRefuse: census.mayRefuse.map((member) => namePeer(member, past)),
@@ -214,13 +188,13 @@ export class PreviewEngine {
     if (exceptions === null) return judged;
     const addresses = new Map<number, string>();
     for (const { peer, hello } of uses) {
-      if (hello === 0 || judged.has(`${peer} ${hello}`)) continue;
+      if (hello <= 0 || judged.has(`${peer} ${hello}`)) continue;
       const address = addresses.get(peer) ?? past.reader.peer(peer)?.address ?? '';
       addresses.set(peer, address);
       const [before, after] = [exceptions.from.find(address), exceptions.to.find(address)];
       if (before === null && after === null) continue;
-      const from = await this.#answer(before ?? target.from, hello);
-      const to = await this.#answer(after ?? target.to, hello);
+      const from = await answer(before ?? target.from, hello, this.#verdicts);
+      const to = await answer(after ?? target.to, hello, this.#verdicts);
       judged.set(`${peer} ${hello}`, { from, to, comparison: compareAnswers(from, to) });
     }
     return judged;
@@ -282,14 +256,14 @@ export class PreviewEngine {
   }
 
   /** Read again when the ledger has written since, but no oftener than its cost allows. */
-  #observe(reader: ObservationReader, since: number): Observed {
+  async #observe(reader: ObservationReader, since: number, signal: AbortSignal | undefined): Promise<Observed> {
     const key = `${reader.version()} ${since}`;
     const present = this.#observed;
     if (present !== null && (present.key === key || performance.now() < present.at + present.took * 10)) {
       if (present.key.endsWith(` ${since}`)) return present.value;
     }
     const started = performance.now();
-    const value = { uses: reader.uses(since), services: reader.services(), outcomes: reader.outcomes() };
+    const value = { uses: await reader.uses(since, signal), services: reader.services(), outcomes: reader.outcomes() };
     const at = performance.now();
     this.#observed = { key, value, took: at - started, at };
     return value;
@@ -312,83 +286,18 @@ export class PreviewEngine {
   }
 }
 
-/** One target: its hellos, and what was found about them so far. */
-class TargetRun {
-  readonly target: Target;
-  readonly changed: boolean;
-  readonly hellos: readonly HelloUse[];
-  readonly #judged = new Map<number, Judged>();
-  readonly #totals: Record<(typeof changes)[number], { peers: number; connections: number; messages: number }> = {
-    breaks: { peers: 0, connections: 0, messages: 0 },
-    weaker: { peers: 0, connections: 0, messages: 0 },
-    starts: { peers: 0, connections: 0, messages: 0 },
-    better: { peers: 0, connections: 0, messages: 0 },
-    unchanged: { peers: 0, connections: 0, messages: 0 },
+/** Trial handshakes by peer and settings; each settings' are read once. */
+function rehearsals(reader: ObservationReader, since: number): OutgoingObserved['rehearsed'] {
+  const known = new Map<string, ReadonlyMap<string, RehearsedHost>>();
+  return (peer, { versions, ciphers }) => {
+    const settings = { versions: versionBits(versions), ciphers };
+    const key = `${settings.versions} ${ciphers}`;
+    const found = known.get(key) ?? reader.rehearsals(settings, since);
+    known.set(key, found);
+    if (found.size === 0) return null;
+    const about = reader.peer(peer);
+    return about === null ? null : (found.get(`${about.domain} ${about.name}`) ?? null);
   };
-
-  constructor(target: Target, reader: ObservationReader | null, since: number) {
-    this.target = target;
-    this.changed =
-      sideKey(target.from) !== sideKey(target.to) || target.level !== target.levelBefore || target.exceptionsChanged;
-    const uses = reader?.helloUses(target.service, since) ?? [];
-    this.hellos = uses.filter(
-      ({ hello, listener }) => hello !== 0 && (target.service === 'gui' || listener === target.listener),
-    );
-  }
-
-  judge({ hello, connections, messages }: HelloUse, answers: Pick<Judged, 'from' | 'to'>): void {
-    const comparison = compareAnswers(answers.from, answers.to);
-    this.#judged.set(hello, { ...answers, comparison });
-    const total = this.#totals[comparison.change];
-    total.connections += connections;
-    total.messages += messages;
-  }
-
-  /** Null: not examined. */
-  judged(hello: number): Judged | null {
-    return this.#judged.get(hello) ?? null;
-  }
-
-  figures(): TargetPreview {
-    const { service, listener } = this.target;
-    return {
-      service,
-      listener,
-      changed: this.changed,
-      observed: null,
-      hellos: { known: this.hellos.length, examined: this.changed ? this.#judged.size : this.hellos.length },
-      totals: structuredClone(this.#totals),
-      clearText: { peers: 0, connections: 0, messages: 0 },
-      moves: [],
-      groups: [],
-      mayRefuse: [],
-    };
-  }
-}
-
-/** Where nothing changes, everybody stays what they are. */
-function countUnchanged(uses: readonly Use[]): Pick<TargetPreview, 'totals' | 'observed'> {
-  const unchanged = { peers: 0, connections: 0, messages: 0 };
-  let first = Number.POSITIVE_INFINITY;
-  let last = 0;
-  let peer = 0;
-  for (const use of uses) {
-    unchanged.connections += use.connections;
-    unchanged.messages += use.messages;
-    if (use.peer !== peer) unchanged.peers++;
-    ({ peer } = use);
-    first = Math.min(first, use.first);
-    last = Math.max(last, use.last);
-  }
-  const none = { peers: 0, connections: 0, messages: 0 };
-  return {
-    totals: { breaks: none, weaker: none, starts: none, better: none, unchanged },
-    observed: observedRange({ first, last }),
-  };
-}
-
-function sideKey(side: Side): string {
-  return side.kind === 'tls' ? side.key : side.kind;
 }
 
 /** What a peer without TLS meets. */
@@ -401,11 +310,6 @@ function inClear(group: Group, { uses, outcomes }: PastInput): number {
   return group.top.filter(({ peer }) =>
     usesOf(peer, uses).some((use) => use.messages > 0 && outcomes.get(use.outcome)?.kind === 'clear'),
   ).length;
-}
-
-function observedRange({ first, last }: Pick<Census, 'first' | 'last'>): TargetPreview['observed'] {
-  if (last === 0) return null;
-  return { first: new Date(first).toISOString(), last: new Date(last).toISOString() };
 }
 
 function movesOf({ moves }: Census): readonly Move[] {

@@ -19,12 +19,12 @@ interface Judged extends Member {
   readonly reason: string;
 }
 
-interface Observed {
+export interface OutgoingObserved {
   readonly uses: readonly Use[];
   readonly services: ReadonlyMap<number, ObservedService>;
   readonly outcomes: ReadonlyMap<number, Outcome>;
-  /** Trial handshakes with the peer under these settings. */
-  readonly rehearsed: (peer: number) => RehearsedHost | null;
+  /** The trial handshake with the peer under such settings. */
+  readonly rehearsed: (peer: number, settings: TlsServiceSettings) => RehearsedHost | null;
   readonly domainOf: (peer: number) => string;
 }
 
@@ -32,7 +32,7 @@ interface Observed {
 export function outgoingPreview(
   running: PreviewSettings,
   candidate: PreviewSettings,
-  observed: Observed,
+  observed: OutgoingObserved,
   past: PastInput | null,
 ): OutgoingPreview {
   const usual = offeredUnder(candidate.tls.outbound);
@@ -49,9 +49,7 @@ export function outgoingPreview(
   const found: Judged[] = [];
   const answerOf = (peer: number, outcome: Outcome) => {
     const offered = offeredTo(peer);
-    // A rehearsal was made under the usual settings.
-    const rehearsed = offered === usual ? rehearsedAnswer(observed.rehearsed(peer)) : null;
-    return rehearsed ?? outgoingAnswer(outcome, offered);
+    return rehearsedAnswer(observed.rehearsed(peer, offered.settings)) ?? outgoingAnswer(outcome, offered);
   };
   for (const destination of destinations(observed)) {
     const outcome = observed.outcomes.get(destination.outcome);
@@ -99,7 +97,11 @@ function exceptionFor(domain: string, exceptions: Exceptions): TlsServiceSetting
 const weight = () => ({ peers: 0, connections: 0, messages: 0 });
 
 /** Each with its newest completed handshake, else its newest of any kind. */
-function destinations({ uses, services, outcomes }: Observed): readonly (Member & { readonly outcome: number })[] {
+function destinations({
+  uses,
+  services,
+  outcomes,
+}: OutgoingObserved): readonly (Member & { readonly outcome: number })[] {
   const found = new Map<number, { use: Use; connections: number; messages: number; last: number }>();
   const completed = (use: Use) => outcomes.get(use.outcome)?.kind === 'tls';
   for (const use of uses) {

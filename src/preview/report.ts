@@ -78,6 +78,8 @@ export interface TargetPreview {
   /** Before all hellos are examined, `peers` are 0: only connections and messages are known. */
   readonly totals: Readonly<Record<Change, Weight>>;
   readonly clearText: Weight;
+  /** Came with hellos that were not kept (observations have bounds): nothing can be said of them. `peers`: of whom nothing else is known. */
+  readonly unjudged: Weight;
   readonly moves: readonly Move[];
   /** Breaking ones first. */
   readonly groups: readonly PeerGroup[];

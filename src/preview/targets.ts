@@ -5,10 +5,14 @@ import { RangeTable } from '../smtp/access.ts';
 import { compileServerTls, type ServerTls } from '../tls/contexts.ts';
 import { certificateNamed, type PreviewSettings } from './settings.ts';
 
-/** `key`: the same for the same settings and certificates; `alpn`: protocols of the web service. */
+/**
+ * `key`: the same for the same settings and certificates; `contexts`: likewise for each of the two contexts, as most candidates
+ * leave one of them as it is. `alpn`: protocols of the web service.
+ */
 export interface TlsSide {
   readonly kind: 'tls';
   readonly key: string;
+  readonly contexts: { readonly modern: string; readonly legacy: string };
   readonly tls: ServerTls;
   readonly settings: TlsServiceSettings;
   readonly certificate: CertificateSettings;
@@ -80,10 +84,12 @@ export class Compiler {
     const key = keyOf(settings, certificate, alpn);
     const known = this.#sides.get(key);
     if (known !== undefined) return known;
+    const tls = compileServerTls(settings, certificate);
     const side: TlsSide = {
       kind: 'tls',
       key,
-      tls: compileServerTls(settings, certificate),
+      contexts: { modern: contextKey(tls.options.modern, alpn), legacy: contextKey(tls.options.legacy, alpn) },
+      tls,
       settings,
       certificate,
       alpn,
@@ -132,6 +138,14 @@ function exceptionsKey({ exceptions }: PreviewSettings): string {
 
 function keyOf(settings: TlsServiceSettings, certificate: CertificateSettings, alpn: readonly string[] | null): string {
   const pairs = certificate.pairs.map(({ cert }) => cert);
-  const text = JSON.stringify([settings.versions, settings.ciphers, pairs, alpn]);
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return digest([settings.versions, settings.ciphers, pairs, alpn]);
+}
+
+/** Of everything that a context is made from; its certificate stands for its key. */
+function contextKey(options: ServerTls['options']['legacy'], alpn: readonly string[] | null): string {
+  return digest([{ ...options, key: undefined }, alpn]);
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 22);
 }

@@ -34,7 +34,7 @@ function sections(report: PreviewReport, most: number): readonly string[] {
 
 function targetLines(target: TargetPreview, most: number): readonly string[] {
   if (!target.changed) return [];
-  const { observed, totals, groups, mayRefuse } = target;
+  const { observed, totals, groups, mayRefuse, unjudged } = target;
   const title = targetName(target);
   if (observed === null && target.hellos.known > 0) {
     const { examined, known } = target.hellos;
@@ -47,7 +47,14 @@ function targetLines(target: TargetPreview, most: number): readonly string[] {
   const counts = changes
     .filter((change) => totals[change].peers > 0)
     .map((change) => `${words[change]} ${number(totals[change].peers)}`);
-  const lines = [`${title}: ${counts.join(', ')}.`];
+  const lines = [`${title}: ${counts.length === 0 ? 'nobody of whom anything can be foretold' : counts.join(', ')}.`];
+  if (unjudged.connections > 0) {
+    const { peers, connections } = unjudged;
+    const alone = peers === 0 ? '' : `, and ${plural(peers, 'peer')} of whom nothing else is known`;
+    lines.push(
+      `  NOT JUDGED: ${plural(connections, 'connection')} with hellos that were not kept (too many different ones)${alone}.`,
+    );
+  }
   for (const group of groups) {
     if (most < Number.POSITIVE_INFINITY && group.change !== 'breaks' && group.change !== 'weaker') continue;
     lines.push(...groupLines(group, most));

@@ -5,6 +5,7 @@ import * as events from '../../src/ledger/events.ts';
 import { Retention } from '../../src/ledger/history/retention.ts';
 import { networkOf } from '../../src/ledger/observations/observer.ts';
 import { ObservationReader } from '../../src/ledger/observations/reader.ts';
+import { unkeptHello } from '../../src/ledger/observations/tables.ts';
 import { neutralHello } from '../../src/tls/neutral.ts';
 import { snapshotWith } from './fixture.ts';
 import {
@@ -50,7 +51,7 @@ function read(t: TestContext, test: TestHistory): ObservationReader {
   return reader;
 }
 
-test('who came with which hello, and what came of it, added up by day', (t) => {
+test('who came with which hello, and what came of it, added up by day', async (t) => {
   const test = startHistory(t);
   const hello = flight(3);
   for (let count = 0; count < 3; count++) {
@@ -75,9 +76,11 @@ test('who came with which hello, and what came of it, added up by day', (t) => {
   test.record(now, event(events.guiHandshake, '2001:db8::1', hello, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384', false, null));
   const reader = read(t, test);
   const outcomes = reader.outcomes();
-  const uses = reader
-    .uses(today)
-    .map((use) => ({ ...use, outcome: outcomes.get(use.outcome), service: reader.services().get(use.peer) }));
+  const uses = (await reader.uses(today)).map((use) => ({
+    ...use,
+    outcome: outcomes.get(use.outcome),
+    service: reader.services().get(use.peer),
+  }));
   const inbound = uses.filter(({ service }) => service === 'inbound');
   const find = (kind: string) => inbound.filter(({ outcome }) => outcome?.kind === kind);
   assert.equal(inbound.length, 3);
@@ -107,7 +110,7 @@ test('who came with which hello, and what came of it, added up by day', (t) => {
   );
 });
 
-test('outgoing: what was offered, chosen, and the certificate', (t) => {
+test('outgoing: what was offered, chosen, and the certificate', async (t) => {
   const test = startHistory(t);
   const offer = event(events.outgoingOffer, 1, 0b1100, false);
   const chosen = event(events.outgoingTls, 1, 'TLSv1.3', 'TLS_AES_128_GCM_SHA256');
@@ -130,14 +133,14 @@ test('outgoing: what was offered, chosen, and the certificate', (t) => {
   test.record(now, dialled(1), ...received(2), ...delivered(2), event(events.outgoingClose, 1));
   const reader = read(t, test);
   const outcomes = reader.outcomes();
-  const rows = reader.uses(today).map(({ outcome, messages }) => ({ messages, ...outcomes.get(outcome) }));
+  const rows = (await reader.uses(today)).map(({ outcome, messages }) => ({ messages, ...outcomes.get(outcome) }));
   assert.deepEqual(rows.map(({ kind, offered, version, messages }) => [kind, offered, version, messages]).sort(), [
     ['clear', 0, 0, 1],
     ['failed', 12, 0, 0],
     ['tls', 12, 0x0304, 1],
   ]);
   assert.equal(rows.find(({ kind }) => kind === 'tls')?.detail, 'verified');
-  const peer = reader.peer(reader.uses(today)[0]?.peer ?? 0);
+  const peer = reader.peer((await reader.uses(today))[0]?.peer ?? 0);
   assert.deepEqual([peer?.name, peer?.domain, peer?.address], ['mx.example.com', 'example.com', '203.0.113.5']);
 });
 
@@ -166,8 +169,8 @@ test('hostile variety: 50 new hellos a day of each network, the rest counted tog
   seen('198.51.101.1', 399);
   const reader = read(t, test);
   const uses = reader.helloUses('inbound', today);
-  assert.equal(uses.filter(({ hello }) => hello !== 0).length, 52);
-  assert.equal(uses.find(({ hello }) => hello === 0)?.connections, 350);
+  assert.equal(uses.filter(({ hello }) => hello > 0).length, 52);
+  assert.equal(uses.find(({ hello }) => hello === unkeptHello)?.connections, 350);
   assert.equal(
     uses.reduce((sum, { connections }) => sum + connections, 0),
     403,
@@ -175,7 +178,65 @@ test('hostile variety: 50 new hellos a day of each network, the rest counted tog
   assert.equal(uses.find(({ connections }) => connections === 2)?.messages, 0);
 });
 
-test('hostile variety: hellos in all keep to an eighth of the bound, peers of one /64 to 256 a day', (t) => {
+test('a restart does not give a network a new allowance of hellos or peers; a new day does', async (t) => {
+  const one = startHistory(t);
+  const seen = (test: TestHistory, time: number, number: number) =>
+    test.record(
+      time,
+      ...connected(1, { address: `2001:db8::${number.toString(16)}`, name: null }),
+      ...secure(flight(number)),
+      close,
+    );
+  for (let number = 0; number < 30; number++) seen(one, today, number);
+  one.history.stop();
+  const two = startHistory(t, {}, one.file);
+  for (let number = 30; number < 300; number++) seen(two, today, number);
+  const reader = read(t, two);
+  const kept = async () =>
+    new Set((await reader.uses(today - day)).flatMap(({ hello }) => (hello > 0 ? hello : []))).size;
+  assert.equal(await kept(), 50);
+  assert.equal(reader.services().size, 257, '256 and one for the rest of the network');
+  two.history.stop();
+  const three = startHistory(t, {}, one.file);
+  for (let number = 100; number < 400; number++) seen(three, today + day, number);
+  three.history.stop();
+  assert.equal(await kept(), 100);
+});
+
+test('rehearsals are kept together, and destinations have the newest handshake of all their hosts', (t) => {
+  const test = startHistory(t);
+  const sent = (dcid: number, domain: string, protocol: string, cipher: string, time: number) =>
+    test.record(
+      time,
+      dialled(dcid, domain),
+      event(events.outgoingOffer, dcid, 0b1111, false),
+      event(events.outgoingTls, dcid, protocol, cipher),
+      ...received(dcid),
+      ...delivered(dcid, dcid),
+      event(events.outgoingClose, dcid),
+    );
+  sent(1, 'a.example', 'TLSv1.3', 'TLS_AES_128_GCM_SHA256', today);
+  sent(2, 'a.example', 'TLSv1.2', 'ECDHE-RSA-AES128-GCM-SHA256', today + 5);
+  sent(3, 'b.example', 'TLSv1.3', 'TLS_AES_256_GCM_SHA384', today);
+  test.record(now, dialled(4, 'c.example'), ...received(4), ...delivered(4, 4), event(events.outgoingClose, 4));
+  assert.deepEqual(test.history.queries.destinations(30, 10), [
+    { domain: 'a.example', connections: 2, messages: 2, version: 0x0303, suite: 0xc02f },
+    { domain: 'b.example', connections: 1, messages: 1, version: 0x0304, suite: 0x1302 },
+    { domain: 'c.example', connections: 1, messages: 1, version: 0, suite: 0 },
+  ]);
+  const rehearsed = { host: 'mx', versions: 12, ciphers: 'HIGH', time: now, ok: true, version: 0x0304, suite: 0x1301 };
+  const rows = ['a.example', 'b.example'].map((domain) => ({ ...rehearsed, domain, detail: '' }));
+  test.history.queries.keepRehearsals(rows);
+  const broken = [
+    { ...rows[0], domain: 'c.example' },
+    { ...rows[0], domain: null },
+  ] as unknown as typeof rows;
+  assert.throws(() => test.history.queries.keepRehearsals(broken), /NOT NULL|bound/);
+  const kept = read(t, test).rehearsals({ versions: 12, ciphers: 'HIGH' }, 0);
+  assert.deepEqual([...kept.keys()], ['a.example mx', 'b.example mx'], 'all of them or none');
+});
+
+test('hostile variety: hellos in all keep to an eighth of the bound, peers of one /64 to 256 a day', async (t) => {
   const test = startHistory(t, { limits: { history: 16 * 1024 * 1024 } });
   const bytes = flight(199).length;
   const most = Math.ceil((2 * 1024 * 1024) / 100);
@@ -210,7 +271,7 @@ test('hostile variety: hellos in all keep to an eighth of the bound, peers of on
     .map(([id]) => reader.peer(id)?.address);
   assert.equal(networks.length, 257);
   assert.ok(networks.includes('2001:db8:0:0::/64'));
-  const sum = reader.uses(today).reduce((total, { connections }) => total + connections, 0);
+  const sum = (await reader.uses(today)).reduce((total, { connections }) => total + connections, 0);
   assert.equal(sum, 31_000, 'nothing is left out of the counts');
 });
 

@@ -4,11 +4,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import type { CertificateSettings, Snapshot } from '../../src/config/snapshot.ts';
+import { keepRehearsals } from '../../src/ledger/observations/rehearsals.ts';
+import { unkeptHello } from '../../src/ledger/observations/tables.ts';
 import { PreviewEngine } from '../../src/preview/engine.ts';
 import type { PreviewReport, TargetPreview } from '../../src/preview/report.ts';
 import { type PreviewSettings, previewSettings } from '../../src/preview/settings.ts';
+import { previewLines } from '../../src/preview/words.ts';
 import { type TlsVersion, tlsVersions } from '../../src/tls/versions.ts';
 import { clientFlight, dayLength, Population } from './population.ts';
 import { testSettings } from './settings.ts';
@@ -60,6 +64,13 @@ before(async () => {
   population.seen(rsa, { hello: rsaOnly, outcome: tls12, day: today, connections: 5, messages: 5 });
   const block = population.peer('inbound', '192.0.2.70', { name: 'mx.cbc.example' });
   population.seen(block, { hello: cbc, outcome: tls12, day: today, connections: 2, messages: 2 });
+  // Of too many kinds: their hellos were not kept. The bank sent some of them too.
+  const crowd = population.peer('inbound', '198.18.0.0/24');
+  population.seen(crowd, { hello: unkeptHello, outcome: tls12, day: today, connections: 300, messages: 5 });
+  population.seen(crowd, { hello: unkeptHello, outcome: refusal, day: today, connections: 40, messages: 0 });
+  population.seen(bank, { hello: unkeptHello, outcome: tls12, day: today, connections: 2, messages: 2 });
+  // No hello ever came.
+  population.seen(crowd, { outcome: population.outcome('failed', { detail: 'no ClientHello' }), day: today });
   // Forgotten: before the window.
   const gone = population.peer('inbound', '192.0.2.99', { name: 'gone.example' });
   population.seen(gone, { hello: old, outcome: tls10, day: today - 40 * dayLength });
@@ -139,6 +150,15 @@ test('1.2 and 1.3 only: the TLS 1.0 partners by name, what becomes of their mail
     ],
   );
   assert.deepEqual(target.clearText, { peers: 1, connections: 27, messages: 32 });
+});
+
+test('connections whose hellos were not kept are counted by themselves', async () => {
+  const report = await preview(withInbound(['TLSv1.2', 'TLSv1.3']));
+  assert.deepEqual(inbound(report).unjudged, { peers: 1, connections: 342, messages: 7 });
+  const line =
+    /^ {2}NOT JUDGED: 342 connections with hellos that were not kept \(too many different ones\), and 1 peer of whom/;
+  assert.ok(previewLines(report).some((text) => line.test(text)));
+  assert.deepEqual(inbound(await preview(running)).unjudged, { peers: 0, connections: 0, messages: 0 });
 });
 
 test('who once refused is never a certainty', async () => {
@@ -269,6 +289,28 @@ describe('outgoing', () => {
     ]);
   });
 
+  test('a rehearsal answers under the settings that it was made with: those of an exception too', async () => {
+    const time = now - 3 * dayLength;
+    const rehearsed = { host: 'mx.strict.example', domain: 'strict.example', time, detail: 'alert' };
+    const usual = { ...rehearsed, versions: 8, ciphers: running.tls.outbound.ciphers };
+    const special = { ...rehearsed, versions: 12, ciphers: 'AES128-SHA' };
+    const database = new DatabaseSync(join(directory, 'ledger.db'));
+    keepRehearsals(database, [
+      { ...usual, ok: false, version: 0, suite: 0 },
+      { ...special, ok: true, version: 0x0303, suite: 0x2f },
+    ]);
+    database.close();
+    const of = (report: PreviewReport) => report.outgoing.named.find(({ domain }) => domain === 'strict.example');
+    const candidate = withOutbound(['TLSv1.3']);
+    const without = of(await preview(candidate));
+    assert.deepEqual([without?.verdict, without?.reason], ['breaks', 'rehearsed on 2026-11-22: alert']);
+    const settings = { versions: ['TLSv1.2', 'TLSv1.3'] as const, ciphers: 'AES128-SHA' };
+    const exception = { service: 'outbound' as const, peer: 'strict.example', settings, until: now + dayLength };
+    const report = await preview({ ...candidate, exceptions: [exception] });
+    assert.equal(of(report), undefined);
+    assert.equal(report.outgoing.totals.works.messages, 430);
+  });
+
   test('a suite that is gone is unknown, not broken', async () => {
     const report = await preview(withOutbound(tlsVersions, 'ECDHE-ECDSA-AES256-GCM-SHA384'));
     assert.equal(report.outgoing.totals.breaks.peers, 0);
@@ -279,7 +321,7 @@ describe('outgoing', () => {
     const report = await preview(running);
     assert.equal(report.outgoing.changed, false);
     assert.equal(report.breaks, 0);
-    assert.deepEqual(peersOf(inbound(report)), { breaks: 0, weaker: 0, starts: 0, better: 0, unchanged: 8 });
+    assert.deepEqual(peersOf(inbound(report)), { breaks: 0, weaker: 0, starts: 0, better: 0, unchanged: 9 });
   });
 });
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Duplex } from 'node:stream';
 import { connect, type SecureContextOptions } from 'node:tls';
+import { rehearsalTables } from '../../src/ledger/observations/rehearsals.ts';
 import {
   type ObservedService,
   type OutcomeKind,
@@ -52,7 +53,7 @@ export class Population {
   constructor(file: string) {
     this.#database = new DatabaseSync(file);
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536');
-    this.#database.exec(observationTables);
+    this.#database.exec(observationTables + rehearsalTables);
   }
 
   transaction(work: () => void): void {

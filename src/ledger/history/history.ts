@@ -149,7 +149,7 @@ export class History {
     },
     keepRehearsals: (rows) => {
       this.#read();
-      if (this.#open !== null) keepRehearsals(this.#open.database, rows);
+      this.#change((database) => keepRehearsals(database, rows));
     },
     write: () => void this.#write(true),
     unplannedTlsReports: (date) => this.#with((database) => outgoing.unplannedTargets(database, date)),

@@ -7,7 +7,7 @@ import { neutralHello } from '../../tls/neutral.ts';
 import { suiteByName } from '../../tls/suites.ts';
 import { day as dayLength } from '../history/counts.ts';
 import { versionNumber } from '../history/tls-counts.ts';
-import { type ObservedService, type OutcomeKind, observedServices, outcomeKinds } from './tables.ts';
+import { type ObservedService, type OutcomeKind, observedServices, outcomeKinds, unkeptHello } from './tables.ts';
 
 export interface Observation {
   readonly service: ObservedService;
@@ -56,6 +56,13 @@ interface Peer {
   domain: string;
 }
 
+/** What is new of a /24 or /64 on the present day. */
+interface Quota {
+  hellos: number;
+  peers: number;
+  changed: boolean;
+}
+
 interface Waiting {
   readonly peer: Peer;
   readonly listener: string;
@@ -84,7 +91,7 @@ export class Observer {
   #waiting = new Map<string, Waiting>();
   #day = 0;
   /** Of the present day, by network. */
-  #quotas = new Map<string, { hellos: number; peers: number }>();
+  #quotas = new Map<string, Quota>();
   #mostBytes = 0;
   #revision = 0;
   lost = 0;
@@ -97,6 +104,7 @@ export class Observer {
     this.#newHellos = [];
     this.#newOutcomes = [];
     this.#waiting.clear();
+    this.#quotas = new Map();
     this.#findPeer = database?.prepare('SELECT id FROM peer WHERE service = ? AND key = ?') ?? null;
     if (database === null) return;
     this.#helloBytes = 0;
@@ -115,6 +123,11 @@ export class Observer {
     this.#nextHello = Math.max(this.#nextHello, last('hello') + 1);
     this.#nextOutcome = Math.max(this.#nextOutcome, last('outcome') + 1);
     this.#peerCount = Number(database.prepare('SELECT count(*) AS count FROM peer').get()?.['count'] ?? 0);
+    this.#day = Number(database.prepare('SELECT max(day) AS day FROM quota').get()?.['day'] ?? 0);
+    for (const row of database.prepare('SELECT network, hellos, peers FROM quota WHERE day = ?').iterate(this.#day)) {
+      const quota = { hellos: Number(row['hellos']), peers: Number(row['peers']), changed: false };
+      this.#quotas.set(String(row['network']), quota);
+    }
   }
 
   /** `limit`: of ledger.db; `revision`: in force from now on. */
@@ -133,7 +146,9 @@ export class Observer {
       this.#day = day;
       this.#quotas = new Map();
     }
-    const hello = seen.flight === '' ? 0 : this.#hello(seen.flight, seen.address);
+    // A handshake that was completed had a hello, which then was too large.
+    const none = seen.service === 'outbound' || seen.protocol === null ? 0 : unkeptHello;
+    const hello = seen.flight === '' ? none : this.#hello(seen.flight, seen.address);
     const outcome = this.#outcome(seen);
     const peer = this.#peer(seen);
     const key = `${peer.service} ${peer.key} ${seen.listener} ${hello} ${outcome} ${day}`;
@@ -164,6 +179,7 @@ export class Observer {
         )
         .run(...values);
     }
+    this.#writeQuotas(database);
     if (this.#waiting.size === 0) return;
     const upsert =
       'DO UPDATE SET connections = connections + excluded.connections, messages = messages + excluded.messages';
@@ -194,16 +210,25 @@ export class Observer {
       this.#peers.set(known, id);
       add.run(id, listener, hello, outcome, day, connections, messages, last);
       addUse.run(service, listener, hello, day, connections, messages);
-      if (hello !== 0) used.set(hello, day);
+      if (hello > 0) used.set(hello, day);
     }
     const touch = database.prepare('UPDATE hello SET day = ? WHERE id = ? AND day < ?');
     for (const [hello, day] of used) touch.run(day, hello, day);
+  }
+
+  #writeQuotas(database: DatabaseSync): void {
+    database.prepare('DELETE FROM quota WHERE day < ?').run(this.#day);
+    const keep = database.prepare('INSERT OR REPLACE INTO quota (network, day, hellos, peers) VALUES (?, ?, ?, ?)');
+    for (const [network, { hellos, peers, changed }] of this.#quotas) {
+      if (changed) keep.run(network, this.#day, hellos, peers);
+    }
   }
 
   written(): void {
     this.#newHellos = [];
     this.#newOutcomes = [];
     this.#waiting.clear();
+    for (const quota of this.#quotas.values()) quota.changed = false;
   }
 
   /** Numbers of rows mean nothing any more: they were deleted, or never came about. */
@@ -216,18 +241,18 @@ export class Observer {
     for (const [digest, id] of this.#hellos) if (ids.has(id)) this.#hellos.delete(digest);
   }
 
-  /** 0: not to be kept. */
   #hello(flight: string, address: string): number {
     const bytes = neutralHello(Buffer.from(flight, 'latin1'));
-    if (bytes === null) return 0;
+    if (bytes === null) return unkeptHello;
     const digest = createHash('sha256').update(bytes).digest().subarray(0, 16);
     const name = digest.toString('hex');
     const known = this.#hellos.get(name);
     if (known !== undefined) return known;
-    if (this.#hellos.size >= mostHellos || this.#helloBytes + bytes.length > this.#mostBytes) return 0;
+    if (this.#hellos.size >= mostHellos || this.#helloBytes + bytes.length > this.#mostBytes) return unkeptHello;
     const quota = this.#quota(address);
-    if (quota === null || quota.hellos >= mostNewHellos) return 0;
+    if (quota === null || quota.hellos >= mostNewHellos) return unkeptHello;
     quota.hellos++;
+    quota.changed = true;
     const id = this.#nextHello++;
     this.#hellos.set(name, id);
     this.#helloBytes += bytes.length;
@@ -235,12 +260,12 @@ export class Observer {
     return id;
   }
 
-  #quota(address: string): { hellos: number; peers: number } | null {
+  #quota(address: string): Quota | null {
     const network = networkOf(address);
     let quota = this.#quotas.get(network);
     if (quota === undefined) {
       if (this.#quotas.size >= mostNetworks) return null;
-      quota = { hellos: 0, peers: 0 };
+      quota = { hellos: 0, peers: 0, changed: false };
       this.#quotas.set(network, quota);
     }
     return quota;
@@ -258,6 +283,7 @@ export class Observer {
     const quota = this.#quota(seen.address);
     if (quota !== null && quota.peers < mostNewPeers && this.#peerCount < mostPeers) {
       quota.peers++;
+      quota.changed = true;
       this.#peers.set(`${service} ${key}`, 0);
       return peer;
     }

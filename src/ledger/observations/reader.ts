@@ -1,10 +1,14 @@
 // Observations, read for a preview on a connection of its own: the ledger goes on writing meanwhile (WAL).
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { type KnownDestination, knownDestinations, type RehearsedHost, readRehearsals } from './rehearsals.ts';
 import { type ObservedService, type OutcomeKind, observedServices, outcomeKinds } from './tables.ts';
 
-/** Sum over the days asked for. `hello` 0: none. `last`: ms since the epoch; `first`: the first day, likewise. */
+/** Rows between two breaths: some 10 ms. */
+const turn = 500;
+
+/** Sum over the days asked for. `hello`: see tables.ts. `last`: ms since the epoch; `first`: the first day, likewise. */
 export interface Use {
   readonly peer: number;
   readonly listener: string;
@@ -91,22 +95,31 @@ export class ObservationReader {
     return bytes instanceof Uint8Array ? bytes : null;
   }
 
-  /** In the order of peers: one pass over the table, without sorting. */
-  uses(since: number): readonly Use[] {
-    return this.#rows(
+  /** In the order of peers: one pass over the table, without sorting. Others get their turn now and then. Rejects once aborted. */
+  async uses(since: number, signal?: AbortSignal): Promise<readonly Use[]> {
+    const statement = this.#database.prepare(
       `SELECT peer, listener, hello, outcome, sum(connections), sum(messages), min(day), max(last) FROM observation WHERE day >= ?
        GROUP BY peer, listener, hello, outcome`,
-      since,
-    ).map(([peer, listener, hello, outcome, connections, messages, first, last]) => ({
-      peer: Number(peer),
-      listener: String(listener),
-      hello: Number(hello),
-      outcome: Number(outcome),
-      connections: Number(connections),
-      messages: Number(messages),
-      first: Number(first),
-      last: Number(last),
-    }));
+    );
+    statement.setReturnArrays(true);
+    const uses: Use[] = [];
+    for (const row of statement.iterate(since)) {
+      const [peer, listener, hello, outcome, connections, messages, first, last] = row as unknown as readonly unknown[];
+      uses.push({
+        peer: Number(peer),
+        listener: String(listener),
+        hello: Number(hello),
+        outcome: Number(outcome),
+        connections: Number(connections),
+        messages: Number(messages),
+        first: Number(first),
+        last: Number(last),
+      });
+      if (uses.length % turn !== 0) continue;
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
+    return uses;
   }
 
   /** The service of each peer. */

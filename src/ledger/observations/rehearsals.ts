@@ -1,6 +1,7 @@
 // What trial handshakes with destinations showed, by the settings that they were made under: a preview's answer where it would
 // otherwise not know.
 import type { DatabaseSync } from 'node:sqlite';
+import { observedServices } from './tables.ts';
 
 // rehearsal   The last one of a destination's host under the same versions (bits, see tables.ts) and ciphers. `ok`: mail would go
 //             out. `version` and `suite`: numbers of the wire, 0 where no handshake was completed. `detail`: why not.
@@ -11,6 +12,7 @@ export const rehearsalTables = `
   CREATE INDEX IF NOT EXISTS rehearsal_time ON rehearsal (time);
 `;
 
+const outbound = observedServices.indexOf('outbound');
 /** Rows kept; the oldest go. */
 const mostRehearsals = 50_000;
 
@@ -27,6 +29,7 @@ export interface RehearsedHost {
   readonly detail: string;
 }
 
+/** Within a transaction of the caller. */
 export function keepRehearsals(database: DatabaseSync, rows: readonly RehearsedHost[]): void {
   const insert = database.prepare('INSERT OR REPLACE INTO rehearsal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   for (const { domain, host, versions, ciphers, time, ok, version, suite, detail } of rows) {
@@ -77,28 +80,32 @@ export interface KnownDestination {
   readonly suite: number;
 }
 
-/** Most messages first. */
+/** Most messages first. Two passes over the outbound peers (CROSS: they come first), however many destinations there are. */
 export function knownDestinations(database: DatabaseSync, since: number, most: number): readonly KnownDestination[] {
   const rows = database
     .prepare(
-      `SELECT domain, sum(connections) AS connections, sum(messages) AS messages FROM observation
-       JOIN peer ON peer.id = observation.peer
-       WHERE service = 2 AND domain <> '' AND day >= ? GROUP BY domain ORDER BY messages DESC, connections DESC LIMIT ?`,
+      `SELECT domain, sum(connections) AS connections, sum(messages) AS messages FROM peer
+       CROSS JOIN observation ON observation.peer = peer.id
+       WHERE service = ${outbound} AND domain <> '' AND day >= ? GROUP BY domain ORDER BY messages DESC, connections DESC, domain LIMIT ?`,
     )
     .all(since, most);
-  const last = database.prepare(
-    `SELECT version, suite FROM observation JOIN peer ON peer.id = observation.peer JOIN outcome ON outcome.id = observation.outcome
-     WHERE service = 2 AND domain = ? AND kind = 0 AND day >= ? ORDER BY last DESC LIMIT 1`,
-  );
+  // Where a query has one max(), SQLite takes the other columns from the row that holds it.
+  const last = database
+    .prepare(
+      `SELECT domain, version, suite, max(last) FROM peer
+       CROSS JOIN observation ON observation.peer = peer.id JOIN outcome ON outcome.id = observation.outcome
+       WHERE service = ${outbound} AND domain <> '' AND kind = 0 AND day >= ? GROUP BY domain`,
+    )
+    .all(since);
+  const seen = new Map(last.map((row) => [String(row['domain']), row]));
   return rows.map((row) => {
     const domain = String(row['domain']);
-    const seen = last.get(domain, since);
     return {
       domain,
       connections: Number(row['connections']),
       messages: Number(row['messages']),
-      version: Number(seen?.['version'] ?? 0),
-      suite: Number(seen?.['suite'] ?? 0),
+      version: Number(seen.get(domain)?.['version'] ?? 0),
+      suite: Number(seen.get(domain)?.['suite'] ?? 0),
     };
   });
 }

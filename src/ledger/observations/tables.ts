@@ -12,7 +12,10 @@ export type ObservedService = (typeof observedServices)[number];
 export const outcomeKinds = ['tls', 'failed', 'clear'] as const;
 export type OutcomeKind = (typeof outcomeKinds)[number];
 
-// hello        A distinct ClientHello in its neutral form (tls/neutral.ts), once; id 0 is none (clear text, or not kept).
+/** `hello` of an observation whose ClientHello came but was not kept: too large, or beyond a bound. 0: none came. */
+export const unkeptHello = -1;
+
+// hello        A distinct ClientHello in its neutral form (tls/neutral.ts), once.
 //              `digest`: the first 16 bytes of its SHA-256; `day`: when it was last seen.
 // peer         Inbound and gui: `key` and `address` are the client's address, `name` its verified reverse name or '', `helo` what it
 //              last said, `domain` that of the last envelope sender. Outbound: `key` is "destination host", `address` the host's,
@@ -24,6 +27,7 @@ export type OutcomeKind = (typeof outcomeKinds)[number];
 // observation  Connections and accepted messages of a day. In the order of a peer's history, so that 30 days of 50,000 peers are
 //              added up in one pass without sorting. `last`: ms since the epoch.
 // hello_use    The same, added up by hello: the first figures of a preview come from here.
+// quota        New hellos and new peers of a /24 or /64 on the present day, so that a restart does not begin to count anew.
 export const observationTables = `
   CREATE TABLE IF NOT EXISTS hello (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL, day INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS peer (id INTEGER PRIMARY KEY, service INTEGER NOT NULL, key TEXT NOT NULL, address TEXT NOT NULL,
@@ -36,4 +40,9 @@ export const observationTables = `
     PRIMARY KEY (peer, listener, hello, outcome, day)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS hello_use (service INTEGER NOT NULL, listener TEXT NOT NULL, hello INTEGER NOT NULL, day INTEGER NOT NULL,
     connections INTEGER NOT NULL, messages INTEGER NOT NULL, PRIMARY KEY (service, listener, hello, day)) WITHOUT ROWID;
+`;
+
+/** What format 5 of ledger.db adds. */
+export const quotaTable = `
+  CREATE TABLE IF NOT EXISTS quota (network TEXT PRIMARY KEY, day INTEGER NOT NULL, hellos INTEGER NOT NULL, peers INTEGER NOT NULL) WITHOUT ROWID;
 `;

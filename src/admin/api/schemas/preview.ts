@@ -106,6 +106,7 @@ const target = object(
       'By what becomes of them.',
     ),
     clearText: weight,
+    unjudged: weight,
     moves: list(
       object(
         { from: text('`TLS v1.0`, `clear text`, `refused`.'), to: text('Likewise.'), change, ...weightFields },

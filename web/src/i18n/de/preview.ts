@@ -7,6 +7,8 @@ export const preview = {
   'preview.nobody': 'Niemand, der in den letzten {days} Tagen gesehen wurde, scheitert.',
   'preview.unseen': 'Hier wurde noch niemand gesehen; vorhersagen lässt sich nichts.',
   'preview.progress': '{done} von {all} Arten von Clients erprobt',
+  'preview.unjudged':
+    'Nicht beurteilt: {connections|# Verbindung|# Verbindungen} mit Hellos, die nicht aufbewahrt wurden, weil zu viele verschiedene kamen',
   'preview.change.breaks': 'Scheitert',
   'preview.change.weaker': 'Schwächer',
   'preview.change.starts': 'Geht künftig',

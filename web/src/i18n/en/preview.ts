@@ -8,6 +8,8 @@ export const preview = {
   'preview.nobody': 'Nobody who was seen in the last {days} days breaks.',
   'preview.unseen': 'Nobody was seen here yet, so nothing can be foretold.',
   'preview.progress': '{done} of {all} kinds of clients tried',
+  'preview.unjudged':
+    'Not judged: {connections|# connection|# connections} with hellos that were not kept, because too many different ones came',
   'preview.change.breaks': 'Breaks',
   'preview.change.weaker': 'Weaker',
   'preview.change.starts': 'Starts to work',

@@ -84,7 +84,7 @@ interface TargetProps {
 
 function TargetView({ target, onKeep, picture }: TargetProps) {
   const { t } = useLanguage();
-  const { service, listener, observed, totals, hellos, groups, moves, mayRefuse } = target;
+  const { service, listener, observed, totals, hellos, groups, moves, mayRefuse, unjudged } = target;
   const told = groups.filter(({ change }) => change !== 'unchanged');
   return (
     <section className={classes['target']} aria-label={t(`ssl.service.${service}`)}>
@@ -108,6 +108,11 @@ function TargetView({ target, onKeep, picture }: TargetProps) {
         {observed === null && (
           <Text size="sm" c="dimmed">
             {t('preview.unseen')}
+          </Text>
+        )}
+        {unjudged.connections > 0 && (
+          <Text size="sm" c="dimmed">
+            {t('preview.unjudged', { connections: unjudged.connections })}
           </Text>
         )}
         {hellos.examined < hellos.known && (
