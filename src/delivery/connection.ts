@@ -277,10 +277,13 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
   }
 
   sendBody(transfer: Transfer): void {
-    const { body } = transfer.task;
+    const { body, envelope } = transfer.task;
+    // Whole lines, none of which begins with a dot.
+    const { head } = envelope;
     if (body instanceof Uint8Array) {
       const stuffing = new DotStuffing();
       this.#link.together(() => {
+        if (head !== undefined) this.#link.write(head);
         this.#link.write(stuffing.push(body));
         this.#link.write(stuffing.end());
         this.#client.bodySent();
@@ -289,6 +292,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
       this.#sentAt = performance.now();
       return;
     }
+    if (head !== undefined) this.#link.write(head);
     const sender = new BodySender(this.#link, this);
     this.#sender = sender;
     if (body.kept !== undefined) sender.sendPieces(body.kept);

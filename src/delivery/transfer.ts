@@ -31,7 +31,8 @@ export class Transfer implements OutgoingMessage {
     this.task = task;
     this.envelope = task.envelope;
     this.rids = rids;
-    this.size = task.body instanceof Uint8Array ? task.body.length : task.body.size;
+    const { length: head } = task.envelope.head ?? '';
+    this.size = head + (task.body instanceof Uint8Array ? task.body.length : task.body.size);
     this.memory = memoryOf(task.body);
   }
 

@@ -23,7 +23,8 @@ interface Signer {
   readonly hash: RelaxedBodyHash;
 }
 
-const unsigned: Signing = { fields: '', domain: '', selectors: [], why: null };
+/** Of a message that no key is for. */
+export const unsigned: Signing = { fields: '', domain: '', selectors: [], why: null };
 
 /** Reads a message while it arrives: its header is kept, its body hashed and not kept. */
 export class MessageSigner {
@@ -46,30 +47,21 @@ export class MessageSigner {
     else this.#signer?.hash.push(piece);
   }
 
-  /** The message is complete. `now`: ms since the epoch. RSA takes about 1 ms of another thread. */
-  async finish(now: number): Promise<Signing> {
+  /**
+   * The message is complete. `now`: ms since the epoch. RSA takes a millisecond, and does so in another thread; what needs
+   * none comes back at once.
+   */
+  finish(now: number): Signing | Promise<Signing> {
     const signer = this.#end();
     if (signer === null) return this.#result;
-    const body = signer.hash.digest();
-    const fields = await Promise.all(
-      signer.keys.map(async (key) => {
-        const field = unsignedField(key, signer.selection, body, now);
-        return sealedField(field, await signAside(key, signingData(key, signer.selection, field)));
-      }),
-    );
-    return signing(signer, fields);
+    if (signer.keys.every(({ algorithm }) => algorithm === 'ed25519-sha256')) return signedNow(signer, now);
+    return signedAside(signer, now);
   }
 
   /** The same, at once. */
   finishNow(now: number): Signing {
     const signer = this.#end();
-    if (signer === null) return this.#result;
-    const body = signer.hash.digest();
-    const fields = signer.keys.map((key) => {
-      const field = unsignedField(key, signer.selection, body, now);
-      return sealedField(field, sign(digestName(key), signingData(key, signer.selection, field), key.key));
-    });
-    return signing(signer, fields);
+    return signer === null ? this.#result : signedNow(signer, now);
   }
 
   #headerPiece(header: Uint8Array[], piece: Uint8Array): void {
@@ -142,6 +134,24 @@ const emptyLine = '\r\n\r\n';
 
 function textOf(pieces: readonly Uint8Array[], length: number): string {
   return Buffer.concat(pieces, length).toString('latin1');
+}
+
+function signedNow(signer: Signer, now: number): Signing {
+  const body = signer.hash.digest();
+  const fields = signer.keys.map((key) => {
+    const field = unsignedField(key, signer.selection, body, now);
+    return sealedField(field, sign(digestName(key), signingData(key, signer.selection, field), key.key));
+  });
+  return signing(signer, fields);
+}
+
+async function signedAside(signer: Signer, now: number): Promise<Signing> {
+  const body = signer.hash.digest();
+  const fields = signer.keys.map(async (key) => {
+    const field = unsignedField(key, signer.selection, body, now);
+    return sealedField(field, await signAside(key, signingData(key, signer.selection, field)));
+  });
+  return signing(signer, await Promise.all(fields));
 }
 
 function signing({ keys }: Signer, fields: readonly string[]): Signing {

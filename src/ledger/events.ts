@@ -181,6 +181,20 @@ export const messageMatched = define<[mid: number, policy: string]>(
   ['mid', 'policy'],
   (mid, policy) => `MID ${mid} matched all recipients for per-recipient policy ${policy} in the inbound table`,
 );
+export const messageSigned = define<[mid: number, domain: string, selectors: string]>(
+  'mail',
+  'Info',
+  'message.signed',
+  ['mid', 'domain', 'selectors'],
+  (mid, domain, selectors) => `MID ${mid} DKIM: signing with ${selectors} for ${domain}`,
+);
+export const messageUnsigned = define<[mid: number, reason: string]>(
+  'mail',
+  'Warning',
+  'message.unsigned',
+  ['mid', 'reason'],
+  (mid, reason) => `MID ${mid} DKIM: not signed: ${reason}`,
+);
 export const messageQueued = define<[mid: number]>(
   'mail',
   'Info',

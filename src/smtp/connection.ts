@@ -12,7 +12,7 @@ import type { Envelope, Recipient } from './envelope.ts';
 import type { CompleteMessage, SessionHandler } from './handler.ts';
 import type { InboundHost, ReverseName } from './host.ts';
 import { Intake } from './intake.ts';
-import type { InboundPolicy } from './policy.ts';
+import { type InboundPolicy, inboundPolicy } from './policy.ts';
 import type { Trace } from './received.ts';
 import { Session } from './session.ts';
 
@@ -357,7 +357,8 @@ export class Connection<B> implements SessionHandler, Sender {
       name: this.#reverseName,
       tls: this.#tls,
     };
-    this.#intake.begin(trace, envelope);
+    // Keys of the present snapshot: a connection may outlive the time in which an old one is to be used.
+    this.#intake.begin(trace, envelope, this.relay ? inboundPolicy(this.#server.host.snapshot()).signing : null);
   }
 
   body(piece: Buffer): boolean {

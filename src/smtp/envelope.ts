@@ -22,4 +22,6 @@ export interface Envelope {
   /** RET= and ENVID= (RFC 3461 4.3, 4.4), ENVID still in xtext. */
   readonly ret?: 'FULL' | 'HDRS';
   readonly envid?: string;
+  /** Fields of ours with their line ends that go out in front of the stored message: its DKIM signatures. ASCII. */
+  readonly head?: string;
 }

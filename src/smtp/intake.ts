@@ -1,4 +1,8 @@
 // The message that a connection is receiving: its MID, its lines in the log, its body on the way to the spool.
+
+import type { SigningKeys } from '../dkim/keys.ts';
+import { MessageSigner, type Signing, unsigned } from '../dkim/sign.ts';
+import { messageOf } from '../errors.ts';
 import * as event from '../ledger/events.ts';
 import type { Envelope } from './envelope.ts';
 import type { CompleteMessage } from './handler.ts';
@@ -12,6 +16,7 @@ export class Intake<B> {
   readonly #icid: number;
   #received = 0;
   #writer: BodyWriter<B> | null = null;
+  #signer: MessageSigner | null = null;
 
   constructor(host: InboundHost<B>, icid: number) {
     this.#host = host;
@@ -25,15 +30,18 @@ export class Intake<B> {
     log.record(event.messageFrom, this.mid, this.#icid, sender);
   }
 
-  begin(trace: Trace, envelope: Envelope): void {
+  /** `signing`: whom its client may speak for; null: nobody. */
+  begin(trace: Trace, envelope: Envelope, signing: SigningKeys | null): void {
     this.#received = Date.now();
     this.#writer = this.#host.openBody();
+    this.#signer = signing === null ? null : new MessageSigner(signing);
     this.#writer.write(Buffer.from(receivedField(trace, traceOf(trace), this.mid, envelope, this.#received)));
   }
 
   /** False: `bodyDrained` is called before there can be more. */
   write(piece: Buffer, owner: { bodyDrained(): void }): boolean {
     const writer = this.#writer;
+    this.#signer?.push(piece);
     if (writer === null || writer.write(piece)) return true;
     writer.onDrain = () => {
       writer.onDrain = null;
@@ -45,6 +53,7 @@ export class Intake<B> {
   discard(): void {
     this.#writer?.abort();
     this.#writer = null;
+    this.#signer = null;
   }
 
   /** Stores the message; `answer` gets the reply to its final dot when it is durable, or refused. */
@@ -57,14 +66,32 @@ export class Intake<B> {
     log.record(event.messageReady, mid, message.size, envelope.sender);
     log.record(event.messageMatched, mid, 'DEFAULT');
     const writer = this.#writer;
+    const signer = this.#signer;
     this.#writer = null;
+    this.#signer = null;
     if (writer === null) return;
     const received = this.#received;
     const settle = (error: StoreError | null) => answer(this.#settled(mid, error));
     writer.finish((error, body) => {
       if (error !== null || body === null) settle(error ?? noBody);
-      else this.#host.store({ mid, received, envelope, body }, settle);
+      else if (signer === null) this.#host.store({ mid, received, envelope, body }, settle);
+      else
+        this.#sign(signer, mid, (head) =>
+          this.#host.store({ mid, received, envelope: { ...envelope, ...head }, body }, settle),
+        );
     });
+  }
+
+  #sign(signer: MessageSigner, mid: number, done: (head: Pick<Envelope, 'head'>) => void): void {
+    const { log } = this.#host;
+    const signed = ({ fields, domain, selectors, why }: Signing) => {
+      if (fields !== '') log.record(event.messageSigned, mid, domain, selectors.join(', '));
+      else if (why !== null) log.record(event.messageUnsigned, mid, why);
+      done(fields === '' ? {} : { head: fields });
+    };
+    const signing = signer.finish(Date.now());
+    if (!(signing instanceof Promise)) signed(signing);
+    else void signing.catch((error: unknown) => ({ ...unsigned, why: messageOf(error) })).then(signed);
   }
 
   /** The client may be gone; the log tells it nevertheless. */

@@ -1,5 +1,6 @@
 // A snapshot as the receiving side uses it: compiled once, shared by all listeners and sessions of a thread.
 import type { Snapshot } from '../config/snapshot.ts';
+import { SigningKeys } from '../dkim/keys.ts';
 import { AccessTable } from './access.ts';
 import type { SessionSettings } from './handler.ts';
 import { RecipientTable } from './recipients.ts';
@@ -9,6 +10,8 @@ type TlsMode = Snapshot['listeners'][number]['tls'];
 export interface InboundPolicy {
   readonly access: AccessTable;
   readonly recipients: RecipientTable;
+  /** Null: no domain has a key. */
+  readonly signing: SigningKeys | null;
   readonly settings: Readonly<Record<TlsMode, SessionSettings>>;
   readonly timeouts: Snapshot['timeouts'];
   /** Octets a second. */
@@ -36,6 +39,7 @@ export function inboundPolicy(snapshot: Snapshot): InboundPolicy {
     policy = {
       access: new AccessTable(snapshot),
       recipients: new RecipientTable(snapshot),
+      signing: snapshot.dkim.length === 0 ? null : new SigningKeys(snapshot.dkim),
       settings: { off: settings('off'), preferred: settings('preferred'), required: settings('required') },
       timeouts,
       dataRate: limits.dataRate,

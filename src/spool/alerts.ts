@@ -82,7 +82,7 @@ export class Alerts {
     const context = this.#context;
     const now = context.now();
     const mid = nextId(context.ids, 'mid');
-    const body = this.#compose(subject, text, recipients, now);
+    const body = context.sign(this.#compose(subject, text, recipients, now), now);
     // RFC 5321 4.5.5: an alert that cannot be delivered causes no bounce.
     const envelope = { sender: '', recipients: recipients.map((address) => ({ address })) };
     context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });

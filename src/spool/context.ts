@@ -19,6 +19,8 @@ export interface SpoolContext {
   random(): number;
   /** Key of the destination that mail for a domain goes to. */
   destinationOf(domain: string): string;
+  /** A message of our own, signed where its domain has a key. */
+  sign(message: Uint8Array, now: number): Uint8Array;
   /** Done once the transaction under way is on disk, forgotten if it fails: all that memory and log learn of it. */
   after(effect: () => void): void;
   /** Done if the transaction under way fails: takes back what memory had to know at once. */

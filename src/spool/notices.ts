@@ -70,10 +70,11 @@ function enqueueNotice(
   kind: NoticeKind,
   about: number,
   envelope: Envelope,
-  body: Uint8Array,
+  unsigned: Uint8Array,
 ): void {
   const mid = nextId(context.ids, 'mid');
   const now = context.now();
+  const body = context.sign(unsigned, now);
   const address = envelope.recipients[0]?.address ?? '';
   const destination = context.destinationOf(address.slice(address.lastIndexOf('@') + 1));
   context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });

@@ -4,6 +4,8 @@ import { unlink } from 'node:fs';
 import { join } from 'node:path';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Snapshot } from '../config/snapshot.ts';
+import { SigningKeys } from '../dkim/keys.ts';
+import { signMessage } from '../dkim/sign.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import type { EventSink } from '../ledger/events.ts';
 import { Alerts } from './alerts.ts';
@@ -59,6 +61,7 @@ export class Spool {
   #workers: readonly Channel[] = [];
   #attached = 0;
   #snapshot: Snapshot;
+  #signing: SigningKeys;
   #storing: Storing[] = [];
   #recording: Recording[] = [];
   #scheduled = false;
@@ -74,6 +77,7 @@ export class Spool {
   constructor(options: SpoolOptions) {
     const { directory, snapshot, log, now = Date.now, destinationOf = (domain: string) => domain } = options;
     this.#snapshot = snapshot;
+    this.#signing = new SigningKeys(snapshot.dkim);
     const tell = (full: boolean) => {
       for (const worker of this.#workers) worker.full(full);
       this.#send();
@@ -97,6 +101,7 @@ export class Spool {
       now,
       random: Math.random,
       destinationOf: (domain) => destinationOf(domain, this.#snapshot),
+      sign: (message, now) => signMessage(message, this.#signing, now),
       after: (effect) => transaction.after(effect),
       undo: (effect) => transaction.undo(effect),
       countMessages: (by) => {
@@ -160,6 +165,7 @@ export class Spool {
   /** A new revision is in force. */
   apply(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+    this.#signing = new SigningKeys(snapshot.dkim);
     this.#space.check(snapshot.spool, this.#context.now());
     this.#watch.reset();
     this.#schedule();

@@ -51,6 +51,8 @@ const forms: readonly (readonly [unknown, readonly Value[], string])[] = [
     [14, 'DEFAULT'],
     'MID 14 matched all recipients for per-recipient policy DEFAULT in the inbound table',
   ],
+  [events.messageSigned, [14, 'example.com', 'r1, e1'], 'MID 14 DKIM: signing with r1, e1 for example.com'],
+  [events.messageUnsigned, [14, 'its header is malformed'], 'MID 14 DKIM: not signed: its header is malformed'],
   [events.messageQueued, [14], 'MID 14 queued for delivery'],
   [events.receivingFailed, [7, 'Message size exceeds limit'], 'ICID 7 Receiving Failed: Message size exceeds limit'],
   [events.messageAborted, [10, 'Receiving aborted'], 'Message aborted MID 10 Receiving aborted'],
