@@ -156,6 +156,18 @@ export const limitsSchema = object(
     destinationConnections: count(20, 'Outgoing connections at a time to one destination.', 1, 10_000),
     destinationMessages: count(1000, 'Messages on one outgoing connection.'),
     outgoingConnections: count(2000, 'Outgoing connections at a time, all destinations.'),
+    verifications: count(
+      4,
+      'tlsverify and daneverify in the UI and the API: so many of them at a time, one for each user.',
+      1,
+      20,
+    ),
+    verificationConnections: count(
+      20,
+      'tlsverify and daneverify: domains at a time, each with one connection at most.',
+      1,
+      100,
+    ),
     rehearsalConnections: count(8, 'Rehearsal: connections at a time, one to a host at most.', 1, 100),
     rehearsalRate: count(20, 'Rehearsal: new connections a second.', 1, 1000),
     rehearsalDestinations: count(500, 'Rehearsal: destinations, most mail first.', 1, 10_000),

@@ -26,6 +26,8 @@ export interface Seen {
   /** As if the policy compared something in any case. */
   readonly verdict: PeerVerdict;
   readonly certificate: string;
+  /** Of the certificate. */
+  readonly names: string;
   readonly chain: readonly string[];
 }
 
@@ -41,56 +43,51 @@ export interface ProbeResult {
   readonly retryLegacy: boolean;
 }
 
-/** With the second connection that a delivery makes where a server has only old versions, and they are allowed. Never rejects. */
-export async function runProbe(
-  target: RouteHost,
-  policy: TlsPolicy,
-  tls: ClientTls,
-  snapshot: Snapshot,
-): Promise<ProbeResult> {
-  const first = await probeOnce({ target, policy, tls, snapshot, legacy: false });
-  if (!first.retryLegacy || policy.level === 'authenticated') return first;
-  return probeOnce({ target, policy, tls, snapshot, legacy: true });
-}
-
-function probeOnce(settings: ProbeSettings): Promise<ProbeResult> {
-  const { target, snapshot } = settings;
-  const { promise, resolve } = Promise.withResolvers<ProbeResult>();
-  const nothing = (failure: string): ProbeResult => ({
-    local: null,
-    seen: null,
-    shaken: false,
-    failure,
-    explanation: null,
-    retryLegacy: false,
-  });
-  let probe: Probe | null = null;
-  const hangUp = dial(target, snapshot.timeouts.connect, {
-    connected: (socket) => {
-      probe = new Probe(socket, settings, (result) => {
-        clearTimeout(timer);
-        resolve(result);
-      });
-    },
-    failed: (error) => {
-      clearTimeout(timer);
-      resolve(nothing(systemErrorDetail(error) ?? error.message));
-    },
-  });
-  const timer = setTimeout(() => {
-    hangUp();
-    if (probe === null) resolve(nothing('timeout'));
-    else probe.giveUp();
-  }, longestProbe);
-  return promise;
-}
-
-interface ProbeSettings {
+export interface ProbeSettings {
   readonly target: RouteHost;
   readonly policy: TlsPolicy;
   readonly tls: ClientTls;
   readonly snapshot: Snapshot;
-  readonly legacy: boolean;
+  /** Ends it at once. */
+  readonly signal: AbortSignal;
+}
+
+/** With the second connection that a delivery makes where a server has only old versions, and they are allowed. Never rejects. */
+export async function runProbe(settings: ProbeSettings): Promise<ProbeResult> {
+  const first = await probeOnce(settings, false);
+  if (!first.retryLegacy || settings.policy.level === 'authenticated') return first;
+  return probeOnce(settings, true);
+}
+
+function probeOnce(settings: ProbeSettings, legacy: boolean): Promise<ProbeResult> {
+  const { target, snapshot, signal } = settings;
+  if (signal.aborted) return Promise.resolve(unreached('broken off'));
+  const { promise, resolve } = Promise.withResolvers<ProbeResult>();
+  const finish = (result: ProbeResult): void => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    resolve(result);
+  };
+  let probe: Probe | null = null;
+  const hangUp = dial(target, snapshot.timeouts.connect, {
+    connected: (socket) => {
+      probe = new Probe(socket, settings, legacy, finish);
+    },
+    failed: (error) => finish(unreached(systemErrorDetail(error) ?? error.message)),
+  });
+  const stop = (reason: string): void => {
+    hangUp();
+    if (probe === null) finish(unreached(reason));
+    else probe.giveUp(reason);
+  };
+  const onAbort = () => stop('broken off');
+  signal.addEventListener('abort', onAbort);
+  const timer = setTimeout(() => stop('timeout'), longestProbe);
+  return promise;
+}
+
+function unreached(failure: string): ProbeResult {
+  return { local: null, seen: null, shaken: false, failure, explanation: null, retryLegacy: false };
 }
 
 /** One connection: EHLO, STARTTLS, EHLO, QUIT. */
@@ -98,6 +95,7 @@ class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
   readonly #client: Client<OutgoingMessage>;
   readonly #link: Link;
   readonly #settings: ProbeSettings;
+  readonly #legacy: boolean;
   readonly #done: (result: ProbeResult) => void;
   #seen: Seen | null = null;
   #shaken = false;
@@ -106,15 +104,16 @@ class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
   #explanation: string | null = null;
   #over = false;
 
-  constructor(socket: net.Socket, settings: ProbeSettings, done: (result: ProbeResult) => void) {
+  constructor(socket: net.Socket, settings: ProbeSettings, legacy: boolean, done: (result: ProbeResult) => void) {
     this.#settings = settings;
+    this.#legacy = legacy;
     this.#done = done;
     this.#client = new Client<OutgoingMessage>(this, settings.snapshot.hostname, 'required');
     this.#link = new Link(socket, settings.target, this);
   }
 
-  giveUp(): void {
-    this.#client.lost('timeout');
+  giveUp(reason: string): void {
+    this.#client.lost(reason);
   }
 
   data(chunk: Buffer): void {
@@ -134,12 +133,12 @@ class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
   }
 
   startTls(): void {
-    const { policy, tls, snapshot, legacy } = this.#settings;
+    const { policy, tls, snapshot } = this.#settings;
     this.#shaken = true;
     const sni = policy.sni === null ? {} : { servername: policy.sni };
     this.#link.startTls(
       tls,
-      { legacy, timeout: snapshot.timeouts.handshake, ...sni },
+      { legacy: this.#legacy, timeout: snapshot.timeouts.handshake, ...sni },
       {
         secure: (info) => {
           this.#seen = seenOf(info, policy);
@@ -187,12 +186,14 @@ class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
     if (this.#over) return;
     this.#over = true;
     this.#link.close();
-    const failure = end.kind === 'quit' ? null : (this.#failure ?? end.failure.text);
+    const reason = this.#failure ?? end.failure.text;
+    // It asks for TLS in any case; the destination may not.
+    const failure = this.#settings.policy.level === 'none' ? reason.replace(/^TLS is required, but /, '') : reason;
     this.#done({
       local: this.#link.localAddress,
       seen: this.#seen,
       shaken: this.#shaken,
-      failure,
+      failure: end.kind === 'quit' ? null : failure,
       explanation: this.#explanation,
       retryLegacy: this.#retryLegacy,
     });
@@ -202,12 +203,14 @@ class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
 function seenOf(info: ConnectedTls, policy: TlsPolicy): Seen {
   const compared: TlsPolicy = policy.check === 'none' ? { ...policy, check: 'pkix', names: namesOf(policy) } : policy;
   const leaf = info.peer();
+  const report = info.certificate();
   return {
     protocol: info.protocol,
     cipher: info.cipher,
-    group: info.group() ?? 'not told by OpenSSL',
+    group: info.group() ?? 'none',
     verdict: checkPeer(compared, info),
-    certificate: describeCertificate(info.certificate()),
+    certificate: describeCertificate(report),
+    names: report?.names ?? '',
     chain: leaf === undefined ? [] : sentChain(leaf).map((one) => one.subject.replaceAll('\n', ', ')),
   };
 }

@@ -111,8 +111,8 @@ async function rehearseDomain(domain: string, options: RehearseOptions, hosts: H
         last = waits(domain, target, policy.refusal);
         continue;
       }
-      const client = destination.client(policy, tls);
-      const probe = await hosts.run(target.address, signal, () => runProbe(target, policy, client, snapshot));
+      const settings = { target, policy, tls: destination.client(policy, tls), snapshot, signal };
+      const probe = await hosts.run(target.address, signal, () => runProbe(settings));
       last = judge(domain, target, policy.level, policy.onFailure.starttls === 'clear', probe);
       // As a delivery: the next host only where this one could not be used.
       if (last.outcome === 'secure' || last.outcome === 'clear') return last;
@@ -135,8 +135,7 @@ function judge(
     if (local === null) return unreachable(domain, target, why);
     // STARTTLS that is not offered: clear text, where that may be. A handshake that failed: the mail waits, as in a delivery.
     if (!shaken && clearAllowed) {
-      const reason = (failure ?? '').replace('TLS is required, but ', '');
-      return { ...waits(domain, target, `${reason}; mail would go in clear text`), outcome: 'clear' };
+      return { ...waits(domain, target, `${failure ?? ''}; mail would go in clear text`), outcome: 'clear' };
     }
     return waits(domain, target, why);
   }

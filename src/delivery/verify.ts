@@ -1,17 +1,18 @@
 // tlsverify and daneverify: connections like those of a delivery, up to the second EHLO and without mail; everything on the way
 // is told.
+import { oneLine } from '../config/quote.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { MailResolver } from '../dns/resolver.ts';
 import { messageOf } from '../errors.ts';
-import { type ClientTls, compileClientTls } from '../tls/contexts.ts';
-import { describeTlsa } from '../tls/dane.ts';
+import { compileClientTls } from '../tls/contexts.ts';
 import type { StsSource } from '../tls/mta-sts.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
-import { tlsVersions } from '../tls/versions.ts';
+import { type TlsVersion, tlsVersions } from '../tls/versions.ts';
 import { DestinationTls } from './host-policy.ts';
 import type { OutboundTls } from './outbound-tls.ts';
-import { runProbe } from './probe.ts';
+import { type ProbeSettings, runProbe } from './probe.ts';
 import { destinationOf, type RouteHost, resolveRoute } from './route.ts';
+import { verdictLines } from './verify-lines.ts';
 
 export interface VerifyOptions {
   readonly snapshot: Snapshot;
@@ -26,14 +27,67 @@ export interface VerifyOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Verdict {
+/** What a domain came to. */
+export interface Findings {
   readonly domain: string;
   readonly ok: boolean;
+  /** Why not; empty: it is ok. */
+  readonly reason: string;
+  /** In the order in which a delivery tries them. */
+  readonly hosts: readonly VerifiedHost[];
+}
+
+export interface Verdict extends Findings {
+  /** The same in words. */
   readonly lines: readonly string[];
 }
 
-/** Domains at a time. */
-const together = 20;
+export interface VerifiedHost {
+  readonly host: string;
+  /** Its name came from a signed answer, or is configured. */
+  readonly signed: boolean;
+  readonly policy: TlsPolicy;
+  readonly addresses: readonly VerifiedAddress[];
+}
+
+export interface VerifiedAddress {
+  readonly address: string;
+  readonly port: number;
+  /** Our end; null: there was no connection. */
+  readonly local: string | null;
+  /** Null: no handshake was completed. */
+  readonly tls: VerifiedTls | null;
+  /** Why the connection or its TLS did not come about, and what the TLS engine says of it; empty: it did. */
+  readonly failure: string;
+  readonly explanation: string;
+  /** A delivery would use it, or stop here: what it says is what counts. */
+  readonly decides: boolean;
+  /** Each version by itself; empty where they were not asked for or nobody answered. */
+  readonly versions: readonly TriedVersion[];
+}
+
+export interface VerifiedTls {
+  readonly protocol: string;
+  readonly cipher: string;
+  readonly group: string;
+  /** It is for the host, or for what the policy wants. */
+  readonly verified: boolean;
+  /** The name or record that matched, or why none did. */
+  readonly detail: string;
+  readonly certificate: string;
+  /** Of the certificate, as `DNS:mx.example.org`. */
+  readonly names: string;
+  /** Subjects, the host's own certificate first. */
+  readonly chain: readonly string[];
+}
+
+export interface TriedVersion {
+  readonly version: TlsVersion;
+  /** Empty: no. */
+  readonly cipher: string;
+  /** Why not. */
+  readonly reason: string;
+}
 
 /** All of them, side by side; each is told as soon as it is done. `told`: how many are. */
 export async function verifyDomains(
@@ -45,144 +99,133 @@ export async function verifyDomains(
   const left = [...domains];
   const work = async (): Promise<void> => {
     for (let domain = left.shift(); domain !== undefined && !options.signal.aborted; domain = left.shift()) {
-      const verdict = await verifyDomain(domain, options);
+      const found = await new Verification(domain, options).run();
+      const verdict = { ...found, lines: verdictLines(found, options) };
       verdicts.push(verdict);
       tell(verdict, verdicts.length);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(together, domains.length) }, work));
+  const together = Math.min(options.snapshot.limits.verificationConnections, domains.length);
+  await Promise.all(Array.from({ length: together }, work));
   return verdicts;
 }
 
-/** One domain. Never rejects. */
-async function verifyDomain(domain: string, options: VerifyOptions): Promise<Verdict> {
-  const lines: string[] = [];
-  const { snapshot, resolver, dane, detail } = options;
-  const what = dane ? 'DANE verification' : 'TLS connection';
-  const end = (reason: string | null): Verdict => {
-    lines.push(reason === null ? `${what} succeeded ${domain}.` : `${what} failed ${domain}: ${reason}.`);
-    return { domain, ok: reason === null, lines: lines.map(onOneLine) };
-  };
-  try {
-    const key = destinationOf(domain, snapshot);
-    const route = await resolveRoute(key, snapshot, resolver);
-    if (route.kind === 'failed') return end(route.failure.text);
-    const destination = new DestinationTls(key, snapshot, dane ? 'dane-only' : null);
-    let reason: string | null = 'no host could be reached';
-    const seen = new Set<string>();
-    for (const target of route.hosts) {
-      if (options.signal.aborted) return end('broken off');
-      const policy = await destination.policy(target, route.nextHops, options);
-      if (!seen.has(target.host) && (detail || dane)) lines.push(...hostLines(target, policy));
-      const skipped = policy.refusal !== null && !detail;
-      if (policy.refusal !== null && !seen.has(target.host)) {
-        reason = policy.refusal;
-        lines.push(`Host ${target.host} would not be used now: ${policy.refusal}.`);
-      }
-      seen.add(target.host);
-      if (skipped) continue;
-      const found = await verifyAddress(target, policy, destination.client(policy, options.tls), options, lines);
-      if (policy.refusal !== null) continue;
-      reason = found;
-      if (found === null && !detail) return end(null);
-      if (found === null) {
-        // The rest is told, but what decides is the first host that a delivery would use.
-        reason = null;
-        await restOf(route.hosts, target, destination, route.nextHops, options, lines, seen);
-        break;
-      }
+/** One domain. */
+class Verification {
+  readonly #domain: string;
+  readonly #options: VerifyOptions;
+  readonly #hosts = new Map<
+    string,
+    { host: string; signed: boolean; policy: TlsPolicy; addresses: VerifiedAddress[] }
+  >();
+
+  constructor(domain: string, options: VerifyOptions) {
+    this.#domain = domain;
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async run(): Promise<Findings> {
+    let reason: string;
+    try {
+      reason = await this.#find();
+    } catch (error) {
+      reason = messageOf(error);
     }
-    return end(reason);
-  } catch (error) {
-    return end(messageOf(error));
+    // Strangers wrote some of it.
+    return { domain: this.#domain, ok: reason === '', reason: oneLine(reason, 1000), hosts: [...this.#hosts.values()] };
   }
-}
 
-async function restOf(
-  hosts: readonly RouteHost[],
-  used: RouteHost,
-  destination: DestinationTls,
-  nextHops: readonly string[],
-  options: VerifyOptions,
-  lines: string[],
-  seen: Set<string>,
-): Promise<void> {
-  for (const target of hosts.slice(hosts.indexOf(used) + 1)) {
-    if (options.signal.aborted) return;
-    const policy = await destination.policy(target, nextHops, options);
-    if (!seen.has(target.host)) lines.push(...hostLines(target, policy));
-    seen.add(target.host);
-    await verifyAddress(target, policy, destination.client(policy, options.tls), options, lines);
-  }
-}
-
-function hostLines(target: RouteHost, policy: TlsPolicy): string[] {
-  return [
-    `Host ${target.host}: ${target.secure ? 'its name is signed (DNSSEC) or configured' : 'its name is not signed'}.`,
-    ...policy.tlsa.map((record) => `TLSA record at ${policy.sni ?? ''}: ${describeTlsa(record)}.`),
-    `Policy: ${policy.wanted}, at least ${policy.level === 'none' ? 'clear text' : policy.level}; ${policy.why}.`,
-    ...(policy.names.length === 0 ? [] : [`Names: ${policy.names.join(', ')}.`]),
-  ];
-}
-
-/** Strangers wrote some of it. */
-function onOneLine(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').slice(0, 1000);
-}
-
-/** Null: a delivery would go through. */
-async function verifyAddress(
-  target: RouteHost,
-  policy: TlsPolicy,
-  tls: ClientTls,
-  options: VerifyOptions,
-  lines: string[],
-): Promise<string | null> {
-  const { snapshot, detail } = options;
-  lines.push(`Connecting to ${target.address} on port ${target.port}.`);
-  const probe = await runProbe(target, policy, tls, snapshot);
-  if (probe.local === null) {
-    const reason = probe.failure ?? 'no connection';
-    lines.push(`Connection to ${target.address} failed: ${reason}.`);
+  /** Why mail would not go out as it should; empty: it would. */
+  async #find(): Promise<string> {
+    const { snapshot, resolver, dane, detail, signal } = this.#options;
+    const key = destinationOf(this.#domain, snapshot);
+    const route = await resolveRoute(key, snapshot, resolver);
+    if (route.kind === 'failed') return route.failure.text;
+    const destination = new DestinationTls(key, snapshot, dane ? 'dane-only' : null);
+    let reason = 'no host could be reached';
+    let decided = false;
+    for (const target of route.hosts) {
+      if (signal.aborted) return decided ? reason : 'broken off';
+      const policy = await destination.policy(target, route.nextHops, this.#options);
+      const known = this.#hosts.get(target.host);
+      const host = known ?? { host: target.host, signed: target.secure, policy, addresses: [] };
+      this.#hosts.set(target.host, host);
+      const { refusal } = policy;
+      if (refusal !== null && !decided && known === undefined) reason = refusal;
+      // What would not be dialled is dialled only where everything is to be known.
+      if (refusal !== null && !detail) continue;
+      const found = await this.#try(target, policy, destination, decided || refusal !== null);
+      host.addresses.push(found.report);
+      if (refusal !== null || decided) continue;
+      reason = found.reason;
+      decided = found.report.decides;
+      if (decided && !detail) break;
+    }
     return reason;
   }
-  lines.push(`Connected to ${target.address} from interface ${probe.local}.`, 'Checking TLS connection.');
-  if (probe.seen === null) {
-    const reason = probe.failure ?? 'no TLS';
-    lines.push(`TLS connection to ${target.address} failed: ${reason}.`);
-    if (probe.explanation !== null) lines.push(probe.explanation);
-    if (detail) lines.push(...(await versionLines(target, policy, snapshot)));
-    return policy.onFailure.starttls === 'clear' && !probe.shaken
-      ? `${reason}; mail would go out in clear text`
-      : reason;
+
+  /** `late`: another address has decided, or this one has no say. */
+  async #try(
+    target: RouteHost,
+    policy: TlsPolicy,
+    destination: DestinationTls,
+    late: boolean,
+  ): Promise<{ readonly report: VerifiedAddress; readonly reason: string }> {
+    const { snapshot, detail, tls, signal } = this.#options;
+    const { address, port } = target;
+    const probe = await runProbe({ target, policy, tls: destination.client(policy, tls), snapshot, signal });
+    const { local, seen, shaken } = probe;
+    const failure = probe.failure ?? (local === null ? 'no connection' : seen === null ? 'no TLS' : '');
+    let reason = failure;
+    // As a delivery: clear text where that may be, and no other host after a handshake that failed without a policy.
+    let decides = failure === '';
+    if (seen !== null && policy.level === 'authenticated' && seen.verdict.got === 'encrypted') {
+      reason = seen.verdict.detail;
+      decides = false;
+    } else if (local !== null && seen === null && !shaken && policy.onFailure.starttls === 'clear') {
+      reason = `${failure}; mail would go out in clear text`;
+      decides = true;
+    } else if (seen === null && shaken && policy.onFailure.handshake === 'wait') decides = true;
+    const report: VerifiedAddress = {
+      address,
+      port,
+      local,
+      tls:
+        seen === null
+          ? null
+          : {
+              protocol: seen.protocol,
+              cipher: seen.cipher,
+              group: seen.group,
+              verified: seen.verdict.got !== 'encrypted',
+              detail: oneLine(seen.verdict.detail, 1000),
+              certificate: oneLine(seen.certificate, 1000),
+              names: seen.names,
+              chain: seen.chain.map((subject) => oneLine(subject, 200)),
+            },
+      failure: oneLine(failure, 1000),
+      explanation: probe.explanation ?? '',
+      decides: decides && !late,
+      versions: detail && local !== null ? await versionsOf({ target, policy, snapshot, signal }) : [],
+    };
+    return { report, reason };
   }
-  const { protocol, cipher, group, verdict, certificate, chain } = probe.seen;
-  lines.push(`TLS connection established: protocol ${protocol}, cipher ${cipher}.`);
-  const matched = verdict.got !== 'encrypted';
-  lines.push(
-    matched ? 'Certificate verification successful' : `Certificate verification failed: ${verdict.detail}`,
-    ...(detail && verdict.detail !== '' && matched ? [`Matched: ${verdict.detail}.`] : []),
-  );
-  if (detail) {
-    lines.push(`Group: ${group}.`, `Certificate: ${certificate}.`, `Chain: ${chain.join(' < ')}.`);
-    lines.push(...(await versionLines(target, policy, snapshot)));
-  }
-  return policy.level === 'authenticated' && !matched ? verdict.detail : (probe.failure ?? null);
 }
 
 /** Each version by itself, on a connection of its own. */
-async function versionLines(target: RouteHost, policy: TlsPolicy, snapshot: Snapshot): Promise<string[]> {
-  const lines: string[] = [];
+async function versionsOf(probe: Omit<ProbeSettings, 'tls'>): Promise<TriedVersion[]> {
+  const tried: TriedVersion[] = [];
   for (const version of tlsVersions) {
-    let text: string;
+    if (probe.signal.aborted) break;
     try {
-      const tls = compileClientTls({ versions: [version], ciphers: snapshot.tls.outbound.ciphers });
-      const { seen, failure } = await runProbe(target, policy, tls, snapshot);
-      text = seen === null ? `no (${failure ?? 'no TLS'})` : `yes, ${seen.cipher}`;
+      const tls = compileClientTls({ versions: [version], ciphers: probe.snapshot.tls.outbound.ciphers });
+      const { seen, failure } = await runProbe({ ...probe, tls });
+      const reason = seen === null ? oneLine(failure ?? 'no TLS', 300) : '';
+      tried.push({ version, cipher: seen?.cipher ?? '', reason });
     } catch (error) {
-      text = `not tried: ${messageOf(error)}`;
+      tried.push({ version, cipher: '', reason: `not tried: ${messageOf(error)}` });
     }
-    lines.push(`${version}: ${text}.`);
   }
-  return lines;
+  return tried;
 }

@@ -1,5 +1,6 @@
 // Delivery status notifications: RFC 3464 reports (in the form of RFC 6522), RFC 3461 for what sender and recipient asked,
 // RFC 6533 where the original came with SMTPUTF8. Pure: time and random text come in.
+import { oneLine } from '../config/quote.ts';
 import type { Envelope, Recipient } from '../smtp/envelope.ts';
 
 export type NoticeKind = 'failed' | 'delayed' | 'relayed' | 'delivered';
@@ -224,7 +225,7 @@ export function dateTime(ms: number): string {
 
 /** One line without controls; without SMTPUTF8, also without anything beyond ASCII. */
 function clean(text: string, utf8: boolean): string {
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
+  const line = oneLine(text);
   return utf8 ? line.toWellFormed() : line.replace(/[^ -~]/gu, '?');
 }
 

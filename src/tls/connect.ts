@@ -29,7 +29,7 @@ export interface ConnectedTls {
   readonly certificate: () => CertificateReport | null;
   /** The same as it is, with the rest of what the server sent behind `issuerCertificate`, in the order sent. */
   readonly peer: () => X509Certificate | undefined;
-  /** Of the key exchange: `X25519`; null where OpenSSL does not tell. */
+  /** Of the key exchange: `X25519`; null where there was none (RSA). */
   readonly group: () => string | null;
   /** What OpenSSL says about chain and times (not about the name): its word, or null: in order. */
   readonly verifyError: () => string | null;
@@ -146,7 +146,9 @@ function weakExchange(secure: TLSSocket, protocol: string): string | null {
 
 function groupOf(secure: TLSSocket): string | null {
   const key = secure.getEphemeralKeyInfo();
-  if (key === null || !('type' in key)) return null;
+  // OpenSSL tells nothing of a KEM. TLS 1.3 always has a key exchange (without one, psk_ke, we never offer), and of the groups
+  // offered (`clientGroups`) one alone is a KEM.
+  if (key === null || !('type' in key)) return secure.getProtocol() === 'TLSv1.3' ? 'X25519MLKEM768' : null;
   return 'name' in key && typeof key.name === 'string'
     ? key.name
     : `${String(key.type)} ${'size' in key ? key.size : ''}`;

@@ -154,7 +154,9 @@ export class TestHost implements AdminHost {
     const verdicts = domains.map((domain): Verdict => {
       const ok = !domain.startsWith('bad');
       const what = dane ? 'DANE verification' : 'TLS connection';
-      return { domain, ok, lines: [`${what} ${ok ? 'succeeded' : 'failed'} ${domain}${ok ? '' : ': no STARTTLS'}.`] };
+      const reason = ok ? '' : 'no STARTTLS';
+      const lines = [`${what} ${ok ? 'succeeded' : 'failed'} ${domain}${ok ? '' : `: ${reason}`}.`];
+      return { domain, ok, reason, hosts: [], lines };
     });
     for (const [index, verdict] of verdicts.entries()) tell(verdict, index + 1);
     return verdicts;

@@ -147,6 +147,8 @@ describe('1.0 to 1.3 selected', () => {
     });
     const result = await dial(middle.port, client(['TLSv1.2', 'TLSv1.3']));
     assert.ok(result.ok);
+    // OpenSSL tells nothing of the key of a KEM; that there was one in TLS 1.3 tells which.
+    assert.equal(result.info.group(), 'X25519MLKEM768');
     result.socket.destroy();
     await middle.close();
     await accepting.close();

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Peer } from '../delivery/peer.ts';
 import { sendMail } from '../gateway/client.ts';
 import { startOpensslDestination } from '../gateway/openssl-destination.ts';
 import { anyLevel, CertificateDirectory } from '../tls/peers.ts';
@@ -63,14 +64,20 @@ test('the panel names who would break, keeps them with one click, and the commit
   assert.deepEqual(complaints, []);
 });
 
-test('a rehearsal shows how far it is, and then what each destination would do', { skip }, async (t) => {
+test('rehearsal and verification show how far they are, and then what each destination would do', {
+  skip,
+}, async (t) => {
   const tls = await startOpensslDestination(rsa, ['-tls1_3', ...anyLevel], '127.0.0.23');
-  t.after(() => tls.close());
+  const many = await Peer.start({ tls: { key: rsa.key, cert: rsa.cert } });
+  t.after(() => Promise.all([tls.close(), many.close()]));
   const web = await startWebGateway(
     t,
     `relay: [127.0.0.1]
 routes:
   - { domain: only.example, to: ["${tls.address}:${tls.port}"] }
+  - { domain: .many.example, to: ["127.0.0.1:${many.port}"] }
+destinations:
+  - { domain: strict.many.example, tls: required-verify }
 limits: { destinationMessages: 1 }
 `,
   );
@@ -92,5 +99,52 @@ limits: { destinationMessages: 1 }
   const outgoing = page.getByRole('region', { name: 'Outbound SMTP' });
   const told = await outgoing.getByRole('listitem').innerText();
   assert.equal(told.match(/it chose TLS 1\.3/g)?.length, 1, told);
+
+  await page.goto('/monitor/verification');
+  await page.getByText('Nothing verified yet').waitFor();
+  const names = Array.from({ length: 98 }, (_, n) => `d${String(n).padStart(2, '0')}.many.example`);
+  await page
+    .getByRole('textbox', { name: 'Domains' })
+    .fill(['strict.many.example', 'only.example', ...names].join('\n'));
+  await page.getByLabel(/Try every host/).check();
+  await page.getByRole('button', { name: 'Verify' }).click();
+  await page.getByRole('button', { name: 'End it' }).waitFor();
+  await page.getByText('100 of 100 domains are done').waitFor();
+  await page.getByText('Mail to 1 domain would not go out as it should.').waitFor();
+  await page
+    .getByRole('row', {
+      name: /strict\.many\.example failed TLSv1\.3 TLS_AES_256_GCM_SHA384 not verified required-verify .* self-signed/,
+    })
+    .waitFor();
+  await picture(page, 'verification');
+  const whole = page.getByRole('dialog', { name: 'Everything about only.example' });
+  const look = async (name: string) => {
+    await page.getByRole('button', { name: 'only.example' }).click();
+    for (const text of [
+      'Host 127.0.0.23',
+      'Name signed (DNSSEC) or configured',
+      'preferred, at least clear text',
+      'the level of the destination is preferred',
+      'TLSv1.3 TLS_AES_256_GCM_SHA384',
+      'X25519',
+      'TLSv1.2: no (',
+      'TLSv1.3: yes, TLS_AES_256_GCM_SHA384',
+    ]) {
+      await whole.getByText(text).first().waitFor();
+    }
+    await whole.getByText('In the words of tlsverify').click();
+    await whole.getByText('TLS connection succeeded only.example.').waitFor();
+    await picture(page, name);
+    await whole.getByRole('button', { name: 'Close' }).click();
+    await whole.waitFor({ state: 'detached' });
+  };
+  await look('verification-domain-100');
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.getByRole('textbox', { name: 'Domains' }).fill('strict.many.example only.example');
+  await page.getByRole('button', { name: 'Verify' }).click();
+  await page.getByText('2 of 2 domains are done').waitFor();
+  await picture(page, 'verification-390');
+  await look('verification-domain-390');
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth));
   assert.deepEqual(complaints, []);
 });

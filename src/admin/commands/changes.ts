@@ -1,4 +1,5 @@
 // commit, clearchanges, showchanges, commitdetail, rollbackconfig: what becomes of an administrator's candidate.
+import { oneLine } from '../../config/quote.ts';
 import { PosternError } from '../../errors.ts';
 import type { Actor, AdminHost, CommitChoice, CommitResult } from '../host.ts';
 import { clearCandidate, resolveCandidate, rollbackCandidate } from './candidate.ts';
@@ -14,7 +15,7 @@ const longestComment = 1000;
 /** A comment is one line in the log. */
 function checkComment(text: string) {
   if (text.length > longestComment) return refused(`The comment is longer than ${longestComment} characters.`);
-  return accepted(text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' '));
+  return accepted(oneLine(text));
 }
 
 const askComment = (dialogue: Dialogue) =>

@@ -1,11 +1,11 @@
 // preview: who would break, become weaker or better if the pending changes were committed.
-import { messageOf, PosternError } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
 import type { PreviewReport } from '../../preview/report.ts';
 import { previewLines, summaryLines } from '../../preview/words.ts';
 import type { AdminHost } from '../host.ts';
 import type { Command, Dialogue } from './command.ts';
+import { daysOf } from './question.ts';
 
-const mostDays = 3650;
 /** Before a commit nobody waits longer than this (ms). */
 const commitPatience = 5_000;
 
@@ -18,7 +18,7 @@ export const preview: Command = {
 configuration, and says who breaks, who becomes weaker or better, and what would keep them. Nothing is changed.`,
   words: 'own',
   run: async ({ host, dialogue, user, words }) => {
-    const days = daysOf(words[0]);
+    const days = daysOf(words[0], 30);
     if (host.config.pending(user).length === 0) {
       dialogue.print('\nNo changes are pending.');
       return;
@@ -27,15 +27,6 @@ configuration, and says who breaks, who becomes weaker or better, and what would
     dialogue.print(`\n${previewLines(report).join('\n')}`);
   },
 };
-
-function daysOf(word: string | undefined): number {
-  if (word === undefined) return 30;
-  const days = Number(word);
-  if (Number.isInteger(days) && days >= 1 && days <= mostDays) return days;
-  throw new PosternError('bad-usage', `"${word.slice(0, 20)}" is no number of days`, {
-    remedy: `Enter a whole number from 1 to ${mostDays}, or nothing for 30.`,
-  });
-}
 
 /**
  * Prints what a commit would do to those who were seen. True: somebody breaks. Where no preview can be made the commit goes on:

@@ -129,3 +129,15 @@ export function sentence(text: string): string {
   if (capital.startsWith('Usage: ')) return capital;
   return /[.!?:\n)"]$/.test(capital) || capital.includes('\n') ? capital : `${capital}.`;
 }
+
+const mostDays = 3650;
+
+/** How far back a command looks: its word, or `usual` without one. */
+export function daysOf(word: string | undefined, usual: number): number {
+  if (word === undefined) return usual;
+  const days = Number(word);
+  if (Number.isInteger(days) && days >= 1 && days <= mostDays) return days;
+  throw new PosternError('bad-usage', `"${short(word)}" is no number of days`, {
+    remedy: `Enter a whole number from 1 to ${mostDays}, or nothing for ${usual}.`,
+  });
+}

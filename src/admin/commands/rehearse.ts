@@ -1,11 +1,11 @@
 // rehearse: trial handshakes with the destinations of the last days, under the pending changes.
-import { PosternError } from '../../errors.ts';
+import { oneLine } from '../../config/quote.ts';
 import type { Rehearsal, RehearsalRow } from '../host.ts';
 import type { Command } from './command.ts';
-import { short } from './question.ts';
+import { daysOf, short } from './question.ts';
 import { formatCount } from './time.ts';
 
-const mostDays = 3650;
+const longestDetail = 300;
 const outcomes: Readonly<Record<RehearsalRow['outcome'], string>> = {
   secure: 'secure',
   clear: 'CLEAR TEXT',
@@ -46,14 +46,16 @@ export function rehearsalText({ rows, breaks, all }: Rehearsal, days: number): s
 }
 
 function detailsOf({ host, address, group, certificate, reason }: RehearsalRow): string[] {
-  const oneLine = (text: string) => text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').slice(0, 300);
   const about = [
     host === '' ? '' : `${host} (${address})`,
     group,
     certificate === '' ? '' : `certificate: ${certificate}`,
   ];
   const text = about.filter((part) => part !== '').join(', ');
-  return [...(text === '' ? [] : [`    ${oneLine(text)}`]), ...(reason === '' ? [] : [`    ${oneLine(reason)}`])];
+  return [
+    ...(text === '' ? [] : [`    ${oneLine(text, longestDetail)}`]),
+    ...(reason === '' ? [] : [`    ${oneLine(reason, longestDetail)}`]),
+  ];
 }
 
 /** `[####      ] 12 of 30  partner.example` for a terminal, without its end of line. */
@@ -73,7 +75,7 @@ under the pending configuration would: EHLO, STARTTLS, the handshake, QUIT; no m
 host is open. Says what each would have against what it has today. Previews under the same settings then know it. Ctrl-C ends it.`,
   words: 'own',
   run: async ({ host, dialogue, user, words }) => {
-    const days = daysOf(words[0]);
+    const days = daysOf(words[0], 7);
     const { interactive, signal } = dialogue;
     let told = 0;
     const rehearsal = await host.rehearse(host.config.candidate(user).config, {
@@ -91,12 +93,3 @@ host is open. Says what each would have against what it has today. Previews unde
     await dialogue.drained();
   },
 };
-
-function daysOf(word: string | undefined): number {
-  if (word === undefined) return 7;
-  const days = Number(word);
-  if (Number.isInteger(days) && days >= 1 && days <= mostDays) return days;
-  throw new PosternError('bad-usage', `"${short(word)}" is no number of days`, {
-    remedy: `Enter a whole number from 1 to ${mostDays}, or nothing for 7.`,
-  });
-}

@@ -21,7 +21,6 @@ async function requestOf({ dialogue, words }: CommandContext, name: string): Pro
       remedy: `Usage: ${name} [DOMAIN...] [--detail]`,
     });
   }
-  if (named.length > mostDomains) throw new PosternError('bad-usage', `${name} takes ${mostDomains} domains at most`);
   if (named.length === 0) {
     const text = `\nEnter the domain you wish to verify${name === 'daneverify' ? ' for DANE' : ''}.`;
     const domain = await askValue(dialogue, { text }, (answer) => {
@@ -30,12 +29,19 @@ async function requestOf({ dialogue, words }: CommandContext, name: string): Pro
     });
     return { domains: [domain], detail };
   }
-  const domains = named.map((word) => {
+  return { domains: checkDomains(named), detail };
+}
+
+/** Each domain once, as DNS knows it. Throws what is wrong with the first that is none. */
+export function checkDomains(words: readonly string[]): readonly string[] {
+  if (words.length > mostDomains) throw new PosternError('bad-usage', `that are more than ${mostDomains} domains`);
+  const domains = words.map((word, index) => {
     const parsed = parseDomain(word);
-    if (!parsed.ok) throw new PosternError('bad-usage', parsed.reason, { remedy: parsed.remedy });
-    return parsed.value;
+    if (parsed.ok) return parsed.value;
+    const { reason: detail, remedy } = parsed;
+    throw new PosternError('bad-usage', detail, { remedy, issues: [{ pointer: `/domains/${index}`, detail, remedy }] });
   });
-  return { domains: [...new Set(domains)], detail };
+  return [...new Set(domains)];
 }
 
 async function verify(context: CommandContext, name: 'tlsverify' | 'daneverify'): Promise<void> {

@@ -60,6 +60,12 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/monitor/tls-connections.tsx'), 'TlsConnections'),
   },
   {
+    path: '/monitor/verification',
+    title: 'verify.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/verification.tsx'), 'VerificationPage'),
+  },
+  {
     path: '/monitor/failures',
     title: 'failures.title',
     section: 'monitor',

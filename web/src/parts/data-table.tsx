@@ -63,6 +63,24 @@ export function usePages<Row>({ queryKey, fetchPage, refetchInterval }: PagesOpt
   };
 }
 
+const wholePage = 100;
+
+/** A list that is here as a whole, page by page. `page` counts from 0. */
+export function pageOf<Row>(rows: readonly Row[], page: number, setPage: (page: number) => void): Pages<Row> {
+  const last = Math.max(0, Math.ceil(rows.length / wholePage) - 1);
+  const shown = Math.min(page, last);
+  return {
+    rows: rows.slice(shown * wholePage, (shown + 1) * wholePage),
+    total: rows.length,
+    error: null,
+    changing: false,
+    page: shown + 1,
+    previous: shown === 0 ? null : () => setPage(shown - 1),
+    next: shown === last ? null : () => setPage(shown + 1),
+    refetch: () => {},
+  };
+}
+
 export interface Column<Row> {
   readonly key: string;
   readonly title: string;

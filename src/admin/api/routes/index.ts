@@ -11,11 +11,13 @@ import { statusRoutes } from './status.ts';
 import { tableRoutes } from './tables.ts';
 import { tlsRoutes } from './tls.ts';
 import { peopleRoutes } from './users.ts';
+import { verificationRoutes } from './verification.ts';
 
 export const routes: readonly Route[] = [
   ...configurationRoutes,
   ...tableRoutes,
   ...tlsRoutes,
+  ...verificationRoutes,
   ...certificateRoutes,
   ...queueRoutes,
   ...historyRoutes,

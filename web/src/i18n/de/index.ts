@@ -9,6 +9,7 @@ import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
 import { users } from './users.ts';
+import { verification } from './verification.ts';
 
 export const de = {
   ...frame,
@@ -21,4 +22,5 @@ export const de = {
   ...access,
   ...system,
   ...users,
+  ...verification,
 };

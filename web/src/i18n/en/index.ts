@@ -9,6 +9,7 @@ import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
 import { users } from './users.ts';
+import { verification } from './verification.ts';
 
 export const en = {
   ...frame,
@@ -21,5 +22,6 @@ export const en = {
   ...access,
   ...system,
   ...users,
+  ...verification,
 } as const;
 export type English = typeof en;
