@@ -7,8 +7,10 @@ import type { Verdict } from '../delivery/verify.ts';
 import type { Validation } from '../dns/validation.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
+import type { ReportRow } from '../ledger/tls-reports/outgoing.ts';
 import type { PreviewReport } from '../preview/report.ts';
 import type { QueueFilter, QueueRow, SpoolQueries } from '../spool/protocol.ts';
+import type { Taken } from '../tls-reports/receiver.ts';
 import type { People } from './auth/people.ts';
 
 /** `SpoolQueries` across a thread: every method returns a promise. */
@@ -208,6 +210,13 @@ export interface AdminHost {
    * as it is there, with how many there are by then.
    */
   verifyTls(request: VerifyRequest, tell: (verdict: Verdict, told: number) => void): Promise<readonly Verdict[]>;
+  /**
+   * Sends our TLS reports about a day (its begin, UTC) that have not been sent, all or that to one domain, and says what became of
+   * them. Throws `bad-usage` for a day that is not over, `bad-configuration` where it is not configured who reports.
+   */
+  sendTlsReports(day: number, domain: string | null): Promise<readonly ReportRow[]>;
+  /** A TLS report of somebody else that came by HTTPS. Throws a temporary error where it is to come again. */
+  takeTlsReport(body: Buffer, client: string): Promise<Taken>;
 }
 
 export interface VerifyRequest {

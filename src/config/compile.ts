@@ -96,6 +96,7 @@ export function assembleSnapshot(
     senders: config.senders.map(({ sender, tls }) => ({ sender: sure(parseRecipient(sender, true)), tls })),
     mtaSts: stsSettings(config, material),
     dkim: material.signingKeys,
+    tlsReports: reportSettings(config),
     alerts: { to: config.alerts.to.map((address) => sure(parseRecipient(address, false))) },
     limits: {
       ...limits,
@@ -104,6 +105,8 @@ export function assembleSnapshot(
       dataRate: parseSize(limits.dataRate),
       guiBody: parseSize(limits.guiBody),
       history: parseSize(limits.history),
+      tlsReport: parseSize(limits.tlsReport),
+      tlsReportContent: parseSize(limits.tlsReportContent),
       deliveryMemory: parseSize(limits.deliveryMemory),
     },
     timeouts: durations(timeouts),
@@ -125,6 +128,18 @@ export function assembleSnapshot(
       keepTracking: parseDuration(privacy.keepTracking),
       keepObservations: parseDuration(privacy.keepObservations),
     },
+  };
+}
+
+function reportSettings({ tlsReports }: GatewayConfig): Snapshot['tlsReports'] {
+  const { contact, receive, spread, retryFor, keep, ...rest } = tlsReports;
+  return {
+    ...rest,
+    ...(contact === undefined ? {} : { contact: sure(parseRecipient(contact, false)) }),
+    receive: receive.map((address) => sure(parseRecipient(address, false))),
+    spread: parseDuration(spread),
+    retryFor: parseDuration(retryFor),
+    keep: parseDuration(keep),
   };
 }
 

@@ -246,10 +246,19 @@ function checkDestinations(config: GatewayConfig, report: Report): void {
     if (address !== null) senders(address, path);
     tooOld(tls, ['senders', index, 'tls']);
   }
-  for (const [index, address] of config.alerts.to.entries()) {
-    const path = ['alerts', 'to', index];
-    if (parsed(report, path, parseRecipient(address, false))?.includes('*') === true) {
-      report(path, `${quote(address)} has a "*"`, 'write a whole address');
+  const whole = (address: string, path: Path) => {
+    const found = parsed(report, path, parseRecipient(address, false));
+    if (found?.includes('*') === true || found?.startsWith('@') === true) {
+      report(path, `${quote(address)} is not one address`, 'write a whole address');
+    }
+  };
+  for (const [index, address] of config.alerts.to.entries()) whole(address, ['alerts', 'to', index]);
+  const { send, organization, contact, receive } = config.tlsReports;
+  for (const [index, address] of receive.entries()) whole(address, ['tlsReports', 'receive', index]);
+  if (contact !== undefined) whole(contact, ['tlsReports', 'contact']);
+  for (const [key, value] of Object.entries({ organization, contact })) {
+    if (send && value === undefined) {
+      report(['tlsReports', key], 'must be there for reports to be sent', `write tlsReports.${key}, or send: false`);
     }
   }
 }

@@ -95,7 +95,9 @@ export const mtaSts = object(
       description: 'Keep the policies of recipient domains whose hosts come from MX, at every level but `none`.',
     }),
     ca: Type.Optional(
-      file("PEM file of authorities that certificates of policy hosts may come from, beside the system's."),
+      file(
+        "PEM file of authorities that certificates of policy hosts, and of hosts that take TLS reports, may come from, beside the system's.",
+      ),
     ),
     address: text('Address that our own policies are served at (HTTPS); `0.0.0.0` or `::` for all.', {
       default: '127.0.0.1',
@@ -114,6 +116,48 @@ export const mtaSts = object(
     }),
   },
   'MTA-STS (RFC 8461).',
+);
+
+const day = { least: '1d', most: '3650d' };
+
+export const tlsReports = object(
+  {
+    send: Type.Boolean({
+      default: false,
+      description: 'Tell domains that ask for it (`_smtp._tls` in DNS) each day how sessions with their hosts went.',
+    }),
+    organization: Type.Optional(text('Who reports: `organization-name`. Needed for `send`.', { maxLength: 120 })),
+    contact: Type.Optional(
+      text(
+        'Address of those who can answer questions: `contact-info`, and the sender of the mail. Its domain is who reports; a DKIM key of it must sign. Needed for `send`.',
+        { maxLength: 254 },
+      ),
+    ),
+    spread: duration('4h', 'Reports about a day go out within this after its end (UTC) and ten minutes.', {
+      most: '12h',
+    }),
+    retryFor: duration('24h', 'A report that nobody takes is given up this long after the first attempt.', {
+      least: '1m',
+      most: '7d',
+    }),
+    receive: Type.Array(text('A whole address.', { maxLength: 254 }), {
+      elements: 'set',
+      maxItems: 100,
+      default: [],
+      description:
+        'Addresses that reports of others come to: what is sent there is read by the gateway and goes nowhere else.',
+    }),
+    https: Type.Boolean({
+      default: false,
+      description: 'Take reports at `/tlsrpt` of the web service, from anybody.',
+    }),
+    signed: Type.Boolean({
+      default: true,
+      description: 'Count only reports by mail that carry a valid DKIM signature of their sender (RFC 8460 3).',
+    }),
+    keep: duration('180d', 'How long reports of others are kept.', day),
+  },
+  'TLS reports (RFC 8460).',
 );
 
 export const exception = object(

@@ -1,7 +1,7 @@
 // The one schema of gateway.yaml: validation, defaults, documentation, merging. Durations and sizes are compiled to milliseconds
 // and bytes in `snapshot.ts`.
 import Type, { type Static } from 'typebox';
-import { destination, dkim, exception, mtaSts, sender } from './schema-outgoing.ts';
+import { destination, dkim, exception, mtaSts, sender, tlsReports } from './schema-outgoing.ts';
 import { count, deadline, duration, file, name, object, port, size, text, tlsVersionSchema } from './schema-parts.ts';
 
 /** The built-in cipher string for TLS 1.0-1.2 (OpenSSL syntax); `!aNULL:!eNULL` ends any string, always (`checkCiphers`). */
@@ -182,6 +182,12 @@ export const limitsSchema = object(
       'Size of `ledger.db` (message tracking, reports, observations), some 350 bytes a message; the oldest goes first.',
       { least: '16MiB', most: '1TiB' },
     ),
+    tlsReport: size('2MiB', 'Largest TLS report that is taken, as it comes (RFC 8460 5.2: compressed).', {
+      least: '16KiB',
+      most: '32MiB',
+    }),
+    tlsReportContent: size('16MiB', 'The same, decompressed: reading stops there.', { least: '64KiB', most: '128MiB' }),
+    tlsReportRate: count(60, 'TLS reports a minute that are taken by HTTPS; one client may send a quarter of them.', 4),
     deliveryMemory: size('64MiB', 'Bodies that one mail worker keeps in memory for the first attempt.', {
       least: '1MiB',
       most: '64GiB',
@@ -206,6 +212,7 @@ export const timeoutsSchema = object(
     quit: deadline('5s', 'Outgoing: reply to QUIT.'),
     idle: deadline('5s', 'Outgoing: a connection kept open for the next message.'),
     mtaSts: deadline('20s', 'Fetching the MTA-STS policy of a domain, in all.'),
+    tlsReport: deadline('30s', 'Handing a TLS report over by HTTPS, in all.'),
     dns: deadline('5s', 'One DNS question, retries included.'),
     reverseLookup: deadline('2s', 'Incoming: reverse name of the client.'),
     callAhead: deadline('30s', 'Recipient call-ahead in all.'),
@@ -366,6 +373,7 @@ export const configSchema = object(
     }),
     mtaSts,
     dkim,
+    tlsReports,
     alerts: object(
       {
         to: Type.Array(text('An address.', { maxLength: 320 }), {

@@ -64,6 +64,12 @@ export interface Snapshot {
   };
   /** Those that sign, as PEM text. */
   readonly dkim: readonly { readonly domain: string; readonly selector: string; readonly key: string }[];
+  /** Addresses in comparable form (lower case, A-labels). */
+  readonly tlsReports: Omit<GatewayConfig['tlsReports'], 'spread' | 'retryFor' | 'keep'> & {
+    readonly spread: number;
+    readonly retryFor: number;
+    readonly keep: number;
+  };
   readonly alerts: GatewayConfig['alerts'];
   readonly limits: Numbers<GatewayConfig['limits']>;
   readonly timeouts: Numbers<GatewayConfig['timeouts']>;

@@ -32,7 +32,10 @@ function tablesOf(snapshot: Snapshot): Tables {
     known = {
       destinations,
       senders: new Map(snapshot.senders.map(({ sender, tls }) => [sender.toLowerCase(), tls])),
-      perMessage: snapshot.senders.length > 0 || snapshot.destinations.some((entry) => entry.domain.includes('@')),
+      perMessage:
+        snapshot.senders.length > 0 ||
+        snapshot.tlsReports.receive.length > 0 ||
+        snapshot.destinations.some((entry) => entry.domain.includes('@')),
       merged: new Map(),
     };
     tables.set(snapshot, known);

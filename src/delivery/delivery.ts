@@ -1,5 +1,5 @@
 // Outgoing mail of one worker: takes tasks, gives outcomes.
-import { messageFinished } from '../ledger/events.ts';
+import { deliveryDone, deliveryResponse, messageFinished } from '../ledger/events.ts';
 import type { RecipientFailure } from '../smtp/failure.ts';
 import { replyText } from '../smtp/reply.ts';
 import type { DestinationState, JobOutcome, RecipientOutcome } from '../spool/protocol.ts';
@@ -7,8 +7,8 @@ import type { DeliveryContext } from './connection.ts';
 import { Destination, type DestinationOwner } from './destination.ts';
 import type { DeliveryHost, DeliveryTask } from './host.ts';
 import { OutboundTls } from './outbound-tls.ts';
-import { destinationOfRecipient } from './route.ts';
-import { failureOutcome, logFailure } from './status.ts';
+import { destinationOfRecipient, ownReports } from './route.ts';
+import { failureOutcome, failuresOf, logFailure } from './status.ts';
 import { Transfer } from './transfer.ts';
 
 /** Due messages of the spool that a worker takes at a time. */
@@ -169,9 +169,30 @@ export class Delivery implements DestinationOwner {
   #push(key: string, transfer: Transfer): void {
     this.#transfers++;
     this.#memory += transfer.memory;
+    if (key === ownReports) {
+      void this.#own(transfer); // never rejects
+      return;
+    }
     const destination = this.#destination(key);
     if (destination.waiting < mostWaiting) destination.push(transfer);
     else this.untried(transfer);
+  }
+
+  /** A report to ourselves. */
+  async #own(transfer: Transfer): Promise<void> {
+    const { task, rids } = transfer;
+    const { log } = this.#host;
+    const failure = await this.#host.takeReport(task);
+    const by = { dcid: 0, host: '', dsn: false };
+    if (failure !== null) {
+      this.settled(transfer, failuresOf(rids, failure), by);
+      return;
+    }
+    const reply = { code: 250, lines: ['taken as a TLS report'] };
+    transfer.delivered.push({ rids, reply });
+    log.record(deliveryDone, 0, task.mid, rids.join(', '));
+    log.record(deliveryResponse, task.mid, rids.join(', '), replyText(reply));
+    this.settled(transfer, [], by);
   }
 
   #destination(key: string): Destination {

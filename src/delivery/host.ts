@@ -3,6 +3,7 @@ import type { Snapshot } from '../config/snapshot.ts';
 import type { MailResolver } from '../dns/resolver.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { Envelope } from '../smtp/envelope.ts';
+import type { Failure } from '../smtp/failure.ts';
 import type { Body, DestinationState, JobOutcome, TlsAlert } from '../spool/protocol.ts';
 import type { StsSource } from '../tls/mta-sts.ts';
 
@@ -45,6 +46,8 @@ export interface DeliveryHost {
   outcome(outcome: JobOutcome): void;
   /** A destination went down or came up again. */
   destination(state: DestinationState): void;
+  /** A message for `ownReports`: it is in good hands, or why not. Never rejects. */
+  takeReport(task: DeliveryTask): Promise<Failure | null>;
   /** A connection that had to be secure was not; whoever hears it tells it once a domain and hour. */
   alert(alert: TlsAlert): void;
 }

@@ -140,7 +140,11 @@ export class Opening {
     host.log.record(events.outgoingHostRefused, domain, target.host, policy.wanted, policy.refusal);
     this.#alert(target, policy, policy.refusal);
     const problem = refusalProblem(policy);
-    if (problem !== null) recordSession(host.log, policy, problem, { target, localAddress: '', helo: '' });
+    if (problem !== null) {
+      findLocalAddress(target, (localAddress) =>
+        recordSession(host.log, policy, problem, { target, localAddress, helo: '' }),
+      );
+    }
     // All its addresses have the same policy.
     while (this.#hosts[this.#next]?.host === target.host) this.#next++;
     this.#tryNext(ourFailure('4.7.5', policy.refusal), true);

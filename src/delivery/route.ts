@@ -37,6 +37,8 @@ export type Route =
 /** Begins the key of a destination that is a route shared by many domains. */
 const routePrefix = 'route:';
 const smtpPort = 25;
+/** The destination of reports that the gateway reads itself (`tlsReports.receive`); no domain is called so. */
+export const ownReports = 'own:tls-reports';
 /** An MX set or host with more does not get more attempts (RFC 5321 5.1 asks for at least two). */
 const mostHosts = 10;
 const mostAddresses = 20;
@@ -94,6 +96,7 @@ export function destinationOfRecipient(address: string, sender: string, snapshot
   const plain = destinationOf(address.slice(at), snapshot);
   if (!dependsOnMessage(snapshot)) return plain;
   const whole = `${address.slice(0, at).toLowerCase()}${canonicalDomain(address.slice(at))}`;
+  if (snapshot.tlsReports.receive.includes(whole)) return ownReports;
   const base = hasAddressEntry(whole, snapshot) ? whole : plain;
   return formatKey(base, demandOf(sender, snapshot));
 }

@@ -6,15 +6,14 @@ import type { RouteHost } from './route.ts';
 
 export interface Session {
   readonly target: RouteHost;
-  /** Ours; empty: the host was not dialled. */
+  /** Ours, with which the host was dialled or would have been. */
   readonly localAddress: string;
-  /** What the server calls itself. */
+  /** What the server calls itself; empty where it did not say. */
   readonly helo: string;
 }
 
 export function recordSession(log: EventSink, policy: TlsPolicy, problem: TlsProblem | null, session: Session): void {
   const { target, localAddress, helo } = session;
-  const address = localAddress === '' ? '' : target.address;
   for (const result of sessionResults(policy, target.host, problem)) {
     log.record(
       outgoingTlsResult,
@@ -27,7 +26,7 @@ export function recordSession(log: EventSink, policy: TlsPolicy, problem: TlsPro
       target.host,
       localAddress,
       helo,
-      address,
+      target.address,
     );
   }
 }

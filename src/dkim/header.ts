@@ -40,6 +40,9 @@ const signed = [
   'list-post',
   'list-owner',
   'list-archive',
+  // RFC 8460 5.3.
+  'tls-report-domain',
+  'tls-report-submitter',
 ] as const;
 
 /** Fields of one name that are signed; RFC 5322 3.6 allows one of most. */

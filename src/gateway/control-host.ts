@@ -29,10 +29,14 @@ import { type Verdict, verifyDomains } from '../delivery/verify.ts';
 import { createResolver } from '../dns/stub.ts';
 import { auditOnly, commitChanges, type EventSink, systemWarning } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
+import type { ReportRow } from '../ledger/tls-reports/outgoing.ts';
 import type { StsPolicies } from '../mta-sts/policies.ts';
 import type { PreviewReport } from '../preview/report.ts';
 import { previewSettings } from '../preview/settings.ts';
 import type { SpoolQueries } from '../spool/protocol.ts';
+import { ReportReceiver, type Taken } from '../tls-reports/receiver.ts';
+import { ReportSender } from '../tls-reports/sender.ts';
+import { signReport } from '../tls-reports/sign.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
 import { CommitWatch } from './commit-watch.ts';
@@ -86,6 +90,8 @@ export class ControlHost implements AdminHost {
   readonly #apply: ConfigApply;
   readonly #reminders: Reminders;
   readonly #watch: CommitWatch;
+  readonly #reports: ReportSender;
+  readonly reportReceiver: ReportReceiver;
   #historyWritten = Number.NEGATIVE_INFINITY;
   readonly #confirmations: Confirmations;
 
@@ -122,6 +128,13 @@ export class ControlHost implements AdminHost {
       log,
       preview: (running, candidate) => preview.run({ running, candidate, days: 30 }),
     });
+    const reporting = { history: this.history, log, resolver: createResolver, snapshot: () => store.current() };
+    this.#reports = new ReportSender({
+      ...reporting,
+      submit: (submission) => this.queue.submit(submission),
+      sign: signReport,
+    });
+    this.reportReceiver = new ReportReceiver(reporting);
     this.#confirmations = new Confirmations(store, this.#apply, log);
   }
 
@@ -174,9 +187,18 @@ export class ControlHost implements AdminHost {
     return (await this.#confirmations.takeBack(actor))?.number ?? null;
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#watch.stop();
     this.#confirmations.stop();
+    await this.#reports.stop();
+  }
+
+  sendTlsReports(day: number, domain: string | null): Promise<readonly ReportRow[]> {
+    return this.#reports.send(day, domain);
+  }
+
+  async takeTlsReport(body: Buffer, client: string): Promise<Taken> {
+    return await this.reportReceiver.take({ via: 'https', body, client });
   }
 
   async preview(config: GatewayConfig, { days, ...call }: PreviewChoice): Promise<PreviewReport> {
@@ -288,6 +310,7 @@ function remoteQueue(pool: ThreadPool): AdminQueue {
     status: ask('status'),
     alerts: ask('alerts'),
     notify: ask('notify'),
+    submit: ask('submit'),
     deliverNow: ask('deliverNow'),
     delete: ask('delete'),
     hold: ask('hold'),
@@ -325,6 +348,17 @@ function remoteHistory(pool: ThreadPool): AdminHistory {
     forgetAddress: (address) => pool.ledger.query('forgetAddress', [address], forgetTimeout) as Promise<number>,
     destinations: ask('destinations'),
     keepRehearsals: ask('keepRehearsals'),
+    unplannedTlsReports: ask('unplannedTlsReports'),
+    planTlsReports: ask('planTlsReports'),
+    dueTlsReports: ask('dueTlsReports'),
+    tlsReports: ask('tlsReports'),
+    tlsReportDay: ask('tlsReportDay'),
+    settleTlsReport: ask('settleTlsReport'),
+    keepTlsReport: ask('keepTlsReport'),
+    noteBadTlsReport: ask('noteBadTlsReport'),
+    receivedTlsReports: ask('receivedTlsReports'),
+    receivedTlsReport: ask('receivedTlsReport'),
+    receivedTlsSums: ask('receivedTlsSums'),
     write: ask('write'),
   } as AdminHistory;
 }

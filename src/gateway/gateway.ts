@@ -15,6 +15,8 @@ import { createEventSink, type LedgerSink } from '../ledger/sink.ts';
 import { answerOn } from '../mta-sts/channel.ts';
 import { PolicyHosting } from '../mta-sts/hosting.ts';
 import { StsPolicies } from '../mta-sts/policies.ts';
+import { takeReportsOn } from '../tls-reports/channel.ts';
+import type { ReportReceiver } from '../tls-reports/receiver.ts';
 import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
 import { takeBackAtStart } from './confirmations.ts';
@@ -49,6 +51,7 @@ export class Gateway {
   readonly #undo: readonly (() => Promise<void> | void)[];
   readonly #watching = new AbortController();
   #web: WebService | null = null;
+  #reports: ReportReceiver | null = null;
   #people: People | null = null;
   #stopped: Promise<void> | null = null;
 
@@ -92,6 +95,11 @@ export class Gateway {
           answerOn(port1, policies);
           return port2;
         },
+        reportsPort: () => {
+          const { port1, port2 } = new MessageChannel();
+          takeReportsOn(port1, () => gateway?.reports ?? null);
+          return port2;
+        },
         warn: (text) => gateway?.warn(text),
         onNewLedger: () => gateway?.reconnectLog(),
         fatal: (reason) => gateway?.fail(reason, options.onFatal),
@@ -122,6 +130,11 @@ export class Gateway {
 
   get log(): EventSink {
     return this.#log;
+  }
+
+  /** Who reads reports of others; null while it starts. */
+  get reports(): ReportReceiver | null {
+    return this.#reports;
   }
 
   /** For the first administrator of the web UI; null where there are users. */
@@ -172,6 +185,7 @@ export class Gateway {
     });
     undo.push(() => host.stop());
     this.#people = host.people;
+    this.#reports = host.reportReceiver;
     undo.push(() => host.people.close());
     const web = await WebService.create({ host, snapshot: this.snapshot, assets: builtUi });
     undo.push(() => web.stop(webGrace));

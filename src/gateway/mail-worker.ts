@@ -20,6 +20,8 @@ import { createBodyWriters } from '../spool/body.ts';
 import { SpoolClient } from '../spool/client.ts';
 import { nextId } from '../spool/ids.ts';
 import { type Body, type Job, memoryOf, type StoreRequest } from '../spool/protocol.ts';
+import { ReportClient } from '../tls-reports/channel.ts';
+import { mostMail } from '../tls-reports/extract.ts';
 import { DnssecWatch } from './dnssec.ts';
 import { Listeners } from './listeners.ts';
 import type { ThreadData } from './protocol.ts';
@@ -60,18 +62,20 @@ export class MailWorker implements ThreadBody {
   readonly #counts = { accepted: 0, refused: 0, incoming: 0, incomingTotal: 0, outgoingTotal: 0 };
 
   constructor(data: ThreadData) {
-    if (data.ledger === undefined || data.spool === undefined || data.sts === undefined) {
+    const { ledger, spool, sts, reports } = data;
+    if (ledger === undefined || spool === undefined || sts === undefined || reports === undefined) {
       throw new PosternError('bad-usage', 'a mail worker was given no channels');
     }
     this.#snapshot = data.snapshot;
-    this.#log = createEventSink(data.ledger);
+    this.#log = createEventSink(ledger);
     this.#resolver = createResolver(data.snapshot);
-    this.#sts = new StsClient(data.sts);
+    this.#sts = new StsClient(sts);
     this.#dnssec = data.index === 0 ? new DnssecWatch(this.#resolver, this.#log, () => this.#snapshot) : null;
     const spoolDirectory = join(data.dataDirectory, 'spool');
+    const reportClient = new ReportClient(reports, spoolDirectory);
     const ids = new BigInt64Array(data.ids);
     const counters = new Counters(data.counters, data.workers, data.index);
-    this.#spool = new SpoolClient(data.spool, {
+    this.#spool = new SpoolClient(spool, {
       jobs: (jobs) => this.#attempt(jobs),
       destinations: (states) => this.#delivery.onDestination(states),
       full: (full) => {
@@ -101,6 +105,8 @@ export class MailWorker implements ThreadBody {
         this.#spool.setRoom(this.#delivery.room());
       },
       destination: (state) => this.#spool.destination(state),
+      takeReport: ({ body, envelope, mid }) =>
+        reportClient.take(body, mostMail(this.#snapshot.limits), { sender: envelope.sender, mid }),
       alert: (alert) => this.#spool.alert(alert),
     };
     this.#delivery = new Delivery(deliveryHost);

@@ -22,6 +22,8 @@ export interface ThreadData {
   readonly spool?: MessagePort;
   /** The worker's channel to those who know MTA-STS policies (mta-sts/channel.ts). */
   readonly sts?: MessagePort;
+  /** The worker's channel to who reads TLS reports (tls-reports/channel.ts). */
+  readonly reports?: MessagePort;
 }
 
 export type ControlMessage =

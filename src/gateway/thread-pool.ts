@@ -20,6 +20,8 @@ export interface ThreadPoolOptions {
   readonly committed: () => Snapshot;
   /** A new channel to those who know MTA-STS policies, for a worker. */
   readonly stsPort: () => MessagePort;
+  /** A new channel to who reads TLS reports, for a worker. */
+  readonly reportsPort: () => MessagePort;
   /** Something an administrator should read. */
   readonly warn: (text: string) => void;
   /** The ledger was started anew: control's own events need a new port (`ledgerPort`). */
@@ -149,8 +151,10 @@ export class ThreadPool {
     const ledger = this.ledgerPort(name);
     const spool = this.#spoolPort(name);
     const sts = this.#options.stsPort();
-    const ports = [ledger, spool, sts];
-    const thread = new ThreadHandle({ ...this.#data('mail', index), ledger, spool, sts }, ports, this.#onDeath);
+    const reports = this.#options.reportsPort();
+    const ports = [ledger, spool, sts, reports];
+    const data = { ...this.#data('mail', index), ledger, spool, sts, reports };
+    const thread = new ThreadHandle(data, ports, this.#onDeath);
     this.#mail[index] = thread;
     await thread.ready(startTimeout);
   }

@@ -306,7 +306,7 @@ export const outgoingHostRefused = define<[domain: string, host: string, wanted:
 );
 /**
  * What a session counts as in the report to the domain (RFC 8460). `policyDomain`: what the policy is about; `policyString`: lines;
- * `result`: empty for success; `local`, `helo`, `address` are empty where the host was not dialled.
+ * `result`: empty for success; `local`, `address`: ours and the host's, where it was not dialled those that it would have been with.
  */
 export const outgoingTlsResult = define<
   [

@@ -2,6 +2,14 @@
 // stranger wrote come as they were received.
 import type { KnownDestination, RehearsedHost } from './observations/rehearsals.ts';
 import type { PolicyCounts, ReportRow } from './tls-reports/outgoing.ts';
+import type {
+  BadReport,
+  KeptReport,
+  ReceivedFilter,
+  ReceivedRow,
+  ReceivedStory,
+  ReceivedSums,
+} from './tls-reports/received.ts';
 
 /**
  * `next`: the cursor of the page after it; null: there is none. A page may have fewer items than asked for, even none, and a `next`
@@ -369,6 +377,15 @@ export interface HistoryQueries {
   tlsReports(day: number | null, limit: number): readonly ReportRow[];
   tlsReportDay(day: number, domain: string): readonly PolicyCounts[];
   settleTlsReport(row: ReportRow): void;
+  // Reports of others.
+  /** On disk when it answers, a loss of power included. False: it is known. */
+  keepTlsReport(report: KeptReport): boolean;
+  noteBadTlsReport(bad: BadReport): void;
+  /** Newest first. */
+  receivedTlsReports(filter: ReceivedFilter, page: PageRequest): Page<ReceivedRow>;
+  receivedTlsReport(id: number): ReceivedStory | null;
+  /** Of those that count, about days in the range. */
+  receivedTlsSums(range: Range): ReceivedSums;
   /** Writes what is known until now, for whoever reads the database himself. Nothing happens where there is none at present. */
   write(): void;
 }

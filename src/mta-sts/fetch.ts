@@ -1,7 +1,5 @@
 // Fetching the MTA-STS policy of a domain (RFC 8461 3.3): HTTPS with full verification, no redirect, bounds on size and time.
-import { X509Certificate } from 'node:crypto';
-import { type RequestOptions, request } from 'node:https';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import type { MailResolver } from '../dns/resolver.ts';
 import { messageOf } from '../errors.ts';
 import {
@@ -14,6 +12,7 @@ import {
   type StsPolicy,
 } from '../tls/mta-sts.ts';
 import { verifyErrorText } from '../tls/peer-check.ts';
+import { askHttps, RefusedAnswer } from './https.ts';
 
 export interface FetchOptions {
   readonly resolver: Pick<MailResolver, 'addresses'>;
@@ -28,15 +27,6 @@ export type Fetched =
 
 const httpsPort = 443;
 const mostAddresses = 4;
-const mostHeader = 8 * 1024;
-
-/** TLS 1.2 and 1.3, with the authorities of the system and `ca` (PEM text) beside them. Throws where that is no PEM. */
-export function policyContext(ca: string | undefined): SecureContext {
-  return createSecureContext({
-    minVersion: 'TLSv1.2',
-    ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
-  });
-}
 
 /** Never rejects. */
 export async function fetchPolicy(domain: string, { resolver, context, timeout }: FetchOptions): Promise<Fetched> {
@@ -66,60 +56,29 @@ export async function fetchPolicy(domain: string, { resolver, context, timeout }
   return last;
 }
 
-/** There was an answer, and it is not to be used. */
-class RefusedAnswer extends Error {}
-
-async function getPolicy(
-  host: string,
-  address: string,
-  secureContext: SecureContext,
-  signal: AbortSignal,
-): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const options: RequestOptions & { readonly secureContext: SecureContext } = {
-    host: address,
+async function getPolicy(host: string, address: string, context: SecureContext, signal: AbortSignal): Promise<string> {
+  const body = await askHttps({
+    host,
+    address,
     port: httpsPort,
+    method: 'GET',
     path: policyPath,
-    servername: host,
-    headers: { Host: host, Accept: 'text/plain', 'User-Agent': 'Postern' },
-    secureContext,
-    rejectUnauthorized: true,
-    checkServerIdentity: (_name, certificate) => wrongName(host, certificate.raw),
-    agent: false,
-    maxHeaderSize: mostHeader,
+    headers: { Accept: 'text/plain' },
+    context,
     signal,
-  };
-  const asked = request(options, (response) => {
-    const refuse = (why: string) => {
-      reject(new RefusedAnswer(why));
-      asked.destroy();
-    };
-    // RFC 8461 3.3: redirects must not be followed.
-    if (response.statusCode !== 200) return refuse(`it answers with HTTP status ${response.statusCode}`);
-    const type = (response.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-    if (type !== 'text/plain') return refuse('its answer is not of type text/plain');
-    if (response.headers['content-encoding'] !== undefined) return refuse('its answer has a content encoding');
-    const chunks: Buffer[] = [];
-    let size = 0;
-    response.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > mostPolicyBytes) refuse(`its answer is larger than ${mostPolicyBytes} bytes`);
-      else chunks.push(chunk);
-    });
-    response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
-    response.on('error', reject);
-    response.on('aborted', () => reject(new Error('the connection ended in the middle of the answer')));
+    most: mostPolicyBytes,
+    refuse: (status, headers) => {
+      // RFC 8461 3.3: redirects must not be followed.
+      if (status !== 200) return `it answers with HTTP status ${status}`;
+      const type = String(headers['content-type'] ?? '')
+        .split(';', 1)[0]
+        ?.trim()
+        .toLowerCase();
+      if (type !== 'text/plain') return 'its answer is not of type text/plain';
+      return headers['content-encoding'] === undefined ? null : 'its answer has a content encoding';
+    },
   });
-  asked.on('error', reject);
-  asked.end();
-  return promise;
-}
-
-/** RFC 8461 3.3: a DNS name of the subjectAltName; a wildcard is one whole label. The common name does not count. */
-function wrongName(host: string, raw: Buffer): Error | undefined {
-  const found = new X509Certificate(raw).checkHost(host, { subject: 'never', partialWildcards: false });
-  if (found !== undefined) return undefined;
-  return Object.assign(new Error(`the certificate is not for ${host}`), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+  return body.toString('utf8');
 }
 
 function failureOf(host: string, error: unknown): Fetched {

@@ -4,6 +4,7 @@ import type { SecureContext } from 'node:tls';
 import type { Snapshot } from '../config/snapshot.ts';
 import { ExpiringMap } from '../dns/cache.ts';
 import type { Resolver } from '../dns/stub.ts';
+import { textOf } from '../dns/text.ts';
 import { messageOf } from '../errors.ts';
 import { type EventSink, mailNotice, mailWarning, systemWarning } from '../ledger/events.ts';
 import {
@@ -18,7 +19,8 @@ import {
   type StsSource,
   type StsVerdict,
 } from '../tls/mta-sts.ts';
-import { fetchPolicy, policyContext } from './fetch.ts';
+import { fetchPolicy } from './fetch.ts';
+import { policyContext } from './https.ts';
 import { PolicyStore } from './store.ts';
 
 export interface PoliciesOptions {
@@ -272,12 +274,6 @@ export class StsPolicies implements StsSource {
 
 function charactersOf({ policy }: KnownPolicy): number {
   return policy.mx.reduce((sum, pattern) => sum + pattern.length, 100);
-}
-
-/** The strings of a TXT record stand for one text (RFC 8461 3.1). */
-function textOf(data: string | Buffer | readonly (string | Buffer)[]): string {
-  const parts = typeof data === 'string' || Buffer.isBuffer(data) ? [data] : data;
-  return parts.map((part) => (typeof part === 'string' ? part : part.toString('latin1'))).join('');
 }
 
 /** So many at a time; the rest waits in order. */

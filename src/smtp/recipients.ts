@@ -44,8 +44,10 @@ export class RecipientTable {
   readonly #patterns: readonly Pattern[];
   readonly #limited: boolean;
   readonly #callAhead: boolean;
+  /** Read by the gateway itself. */
+  readonly #own: ReadonlySet<string>;
 
-  constructor(snapshot: Pick<Snapshot, 'accept' | 'recipients' | 'hostname'>) {
+  constructor(snapshot: Pick<Snapshot, 'accept' | 'recipients' | 'hostname' | 'tlsReports'>) {
     for (const entry of snapshot.accept) {
       const suffix = entry.startsWith('.');
       const domain = asciiDomain(suffix ? entry.slice(1) : entry);
@@ -59,11 +61,13 @@ export class RecipientTable {
     this.#addresses = new Set((addresses ?? []).map((address) => comparable(address.trim())));
     this.#patterns = (patterns ?? []).map((pattern) => new Pattern(comparable(pattern.trim())));
     this.#callAhead = callAhead;
+    this.#own = new Set(snapshot.tlsReports.receive.map(comparable));
     this.#limited = addresses !== undefined || patterns !== undefined;
   }
 
   /** `domain`: that of the address, in lower case; `relay`: the client may send to any domain. */
   decide(address: string, domain: string, relay: boolean): RecipientDecision {
+    if (this.#own.size > 0 && this.#own.has(comparable(address))) return 'accept';
     const ascii = asciiDomain(domain);
     if (!this.#accepts(ascii)) return relay ? 'accept' : 'denied';
     const local = address.slice(0, address.length - domain.length - 1);

@@ -6,7 +6,7 @@ import { messageOf, PosternError } from '../errors.ts';
 import { spaceOf } from './reserve.ts';
 
 export const databaseName = 'spool.db';
-const version = 1;
+const version = 2;
 
 // Measured on ext4, 20 messages a commit, inserted and deleted, CPU a message: 5 KB: 20 µs with pages of 4 KiB, 20 with 8, 21
 // with 16, 26 with 32; 20 KB: 40, 33, 32, 40; 100 KB: 217, 160, 133, 110. Automatic vacuum costs less than 1 µs. Checkpoints
@@ -34,6 +34,7 @@ const settings = `
 // job      What is still to do: recipients of a message for a destination. next NULL: held. since: when its life began.
 //          class 0 normal, 1 its sender knows of the delay (or wants no notice), 2 a bounce, 3 held.
 //          sender and recipients are copies for the display, so that listing never touches the messages.
+// submission  Keys of mail of our own that must not go out twice (submissions.ts).
 const tables = `
   CREATE TABLE IF NOT EXISTS message (mid INTEGER PRIMARY KEY, received INTEGER NOT NULL, size INTEGER NOT NULL,
     envelope TEXT NOT NULL, body BLOB, file TEXT);
@@ -46,6 +47,7 @@ const tables = `
   CREATE INDEX IF NOT EXISTS job_due ON job (destination, next);
   CREATE INDEX IF NOT EXISTS job_watch ON job (class, since);
   CREATE TABLE IF NOT EXISTS ids (kind TEXT PRIMARY KEY, mark INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS submission (key TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
   PRAGMA user_version = ${version};
 `;
 
@@ -76,7 +78,8 @@ export function openDatabase(directory: string, reserve = 0): DatabaseSync {
     }
     if (found < version) database.exec(`BEGIN IMMEDIATE; ${tables} COMMIT`);
     // Touches every table and index at its root; damage further in shows when it is met.
-    for (const table of ['message', 'active', 'job', 'ids']) database.prepare(`SELECT * FROM ${table} LIMIT 1`).get();
+    for (const table of ['message', 'active', 'job', 'ids', 'submission'])
+      database.prepare(`SELECT * FROM ${table} LIMIT 1`).get();
     return database;
   } catch (error) {
     try {

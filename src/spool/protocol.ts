@@ -93,6 +93,19 @@ export interface Notice {
   readonly text: readonly string[];
 }
 
+/** Mail of our own that must go out once. */
+export interface Submission {
+  /** The same key again: nothing is done. */
+  readonly key: string;
+  readonly sender: string;
+  readonly recipient: string;
+  /** The whole message. */
+  readonly body: Uint8Array;
+  /** Subject and Message-ID, for the log. */
+  readonly title: string;
+  readonly id: string;
+}
+
 /** `time`: ms since the epoch. */
 export type RaisedAlert = (TlsAlert | Notice) & { readonly time: number };
 
@@ -185,6 +198,8 @@ export interface SpoolQueries {
   alerts(limit: number): RaisedAlert[];
   /** Into the list of alerts, and by mail to `alerts.to`. */
   notify(notice: Notice): void;
+  /** Its MID; null: one with that key was submitted before. */
+  submit(submission: Submission): number | null;
   /** Each returns how many jobs it touched. */
   deliverNow(filter: QueueFilter): number;
   delete(filter: QueueFilter, user: string): number;

@@ -17,12 +17,13 @@ import { dispatch, recovered, release } from './dispatch.ts';
 import { Flights } from './flights.ts';
 import { IdReservation, openIds } from './ids.ts';
 import { bytesOf, Intake, isDiskError, type Recording, type Storing } from './intake.ts';
-import type { DestinationState, Notice, QueueFilter, SpoolRequest } from './protocol.ts';
+import type { DestinationState, Notice, QueueFilter, SpoolRequest, Submission } from './protocol.ts';
 import { Queue } from './queue.ts';
 import { recover } from './recovery.ts';
 import { probeWait } from './schedule.ts';
 import { Space } from './space.ts';
 import { Store } from './store.ts';
+import { submit } from './submissions.ts';
 import { Transaction } from './transaction.ts';
 import { Watch } from './watch.ts';
 
@@ -186,6 +187,8 @@ export class Spool {
         return this.#alerts.list(Number(args[0] ?? 100));
       case 'notify':
         return this.#alerts.notify(args[0] as Notice);
+      case 'submit':
+        return this.#submit(args[0] as Submission);
       case 'deliverNow':
         return this.#queue.deliverNow(filter);
       case 'delete':
@@ -372,6 +375,15 @@ export class Spool {
     destination.probeAt = time + probeWait(destination.failures, this.#snapshot.retry, random());
     announce({ destination: key, state: 'down', reason: destination.reason }, worker.id);
     destinations.enqueue(destination);
+  }
+
+  #submit(submission: Submission): number | null {
+    if (!this.#space.takes(submission.body.length, this.#snapshot.spool, this.#context.now())) {
+      throw new PosternError('disk-full', 'no space left for the message', { temporary: true });
+    }
+    const mid = submit(this.#context, (work) => this.#transaction.run(work), submission);
+    this.#schedule();
+    return mid;
   }
 
   #status(): {

@@ -84,6 +84,8 @@ export class Store {
       ),
       messages: sql('SELECT count(*) AS n FROM (SELECT DISTINCT mid FROM job)'),
       oldestJob: sql('SELECT mid FROM job ORDER BY mid LIMIT 1'),
+      remember: sql('INSERT OR IGNORE INTO submission (key, time) VALUES (?, ?)'),
+      forgetKeys: sql('DELETE FROM submission WHERE time < ?'),
       mark: sql('INSERT OR REPLACE INTO ids (kind, mark) VALUES (?, ?)'),
       marks: sql('SELECT kind, mark FROM ids'),
       freePages: sql('PRAGMA freelist_count'),
@@ -113,6 +115,12 @@ export class Store {
     } else {
       this.#statements.insertMessage.run(mid, received, body.size, envelope, null, body.file);
     }
+  }
+
+  /** False: the key is known. Those from before `oldest` (ms since the epoch) are forgotten. */
+  remember(key: string, now: number, oldest: number): boolean {
+    this.#statements.forgetKeys.run(oldest);
+    return Number(this.#statements.remember.run(key, now).changes) > 0;
   }
 
   deleteMessage(mid: number): void {

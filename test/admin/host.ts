@@ -26,9 +26,11 @@ import { parseDuration } from '../../src/config/units.ts';
 import type { Verdict } from '../../src/delivery/verify.ts';
 import { PosternError } from '../../src/errors.ts';
 import { commitChanges, type EventDefinition, type EventSink, type Value } from '../../src/ledger/events.ts';
+import type { ReportRow } from '../../src/ledger/tls-reports/outgoing.ts';
 import { PreviewEngine } from '../../src/preview/engine.ts';
 import type { PreviewReport } from '../../src/preview/report.ts';
 import { previewSettings } from '../../src/preview/settings.ts';
+import type { Taken } from '../../src/tls-reports/receiver.ts';
 
 /** What the reference has after an upgrade: TLS 1.1 and 1.2 everywhere. */
 const initial = `hostname: gw.example.com
@@ -150,6 +152,14 @@ export class TestHost implements AdminHost {
     return taken?.committed?.number ?? null;
   }
 
+  async sendTlsReports(): Promise<readonly ReportRow[]> {
+    return [];
+  }
+
+  async takeTlsReport(): Promise<Taken> {
+    return { kind: 'kept' };
+  }
+
   async verifyTls({ domains, dane }: VerifyRequest, tell: (verdict: Verdict, told: number) => void) {
     const verdicts = domains.map((domain): Verdict => {
       const ok = !domain.startsWith('bad');
@@ -209,6 +219,7 @@ function memoryQueue(host: TestHost): AdminQueue {
       }),
     status: async () => host.statusNow.queue,
     notify: async () => undefined,
+    submit: async () => null,
     alerts: async (limit) =>
       [
         {

@@ -168,6 +168,13 @@ export class Sender implements DeliveryHost {
     this.states.push(state);
   }
 
+  /** MIDs of reports for the gateway itself. */
+  readonly reports: number[] = [];
+  async takeReport({ mid }: DeliveryTask): Promise<null> {
+    this.reports.push(mid);
+    return null;
+  }
+
   alert(alert: TlsAlert): void {
     this.alerts.push(alert);
   }

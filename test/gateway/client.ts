@@ -110,11 +110,13 @@ export interface Mail {
   readonly rcptParameters?: string;
   /** Header and body; a small message otherwise. */
   readonly data?: string;
+  /** Where the gateway listens; default: 127.0.0.1. */
+  readonly host?: string;
 }
 
 /** A whole transaction on a new connection. Resolves with the MID; rejects with the first refusal. */
 export async function sendMail(port: number, mail: Mail): Promise<number> {
-  const client = await MailClient.open(port);
+  const client = await MailClient.open(port, mail.host === undefined ? {} : { host: mail.host });
   try {
     const expect = async (reply: Promise<string>, code: string) => {
       const text = await reply;

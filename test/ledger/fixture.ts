@@ -32,7 +32,7 @@ interface Overrides {
 /** The part of a snapshot that the ledger looks at. */
 export function snapshotWith({ logs, privacy, syslog = [], otherClients, limits }: Overrides = {}): Snapshot {
   const service = { versions: otherClients ?? (['TLSv1.2', 'TLSv1.3'] as const), ciphers: defaultCiphers };
-  const snapshot: Pick<Snapshot, 'revision' | 'hostname' | 'logs' | 'privacy' | 'syslog' | 'tls'> & {
+  const snapshot: Pick<Snapshot, 'revision' | 'hostname' | 'logs' | 'privacy' | 'syslog' | 'tls' | 'tlsReports'> & {
     readonly timeouts: Pick<Snapshot['timeouts'], 'connect' | 'handshake'>;
     readonly limits: Pick<Snapshot['limits'], 'history'>;
     readonly spool: Pick<Snapshot['spool'], 'lowWater' | 'lowWaterShare'>;
@@ -43,6 +43,15 @@ export function snapshotWith({ logs, privacy, syslog = [], otherClients, limits 
     privacy: { logSubjects: true, logAddresses: true, keepTracking: 30 * 86_400_000, keepObservations: 0, ...privacy },
     syslog,
     tls: { gui: service, inbound: service, outbound: service, otherClients: service },
+    tlsReports: {
+      send: false,
+      receive: [],
+      https: false,
+      signed: true,
+      spread: 0,
+      retryFor: 0,
+      keep: 180 * 86_400_000,
+    },
     timeouts: { connect: 5000, handshake: 5000 },
     limits: { history: 1024 * 1024 * 1024, ...limits },
     spool: { lowWater: 1024 * 1024, lowWaterShare: 0 },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { outgoingTlsResult } from '../../src/ledger/events.ts';
+import type { KeptReport } from '../../src/ledger/tls-reports/received.ts';
 import { event, type Recorded, startHistory } from './history-fixture.ts';
 
 const day = 86_400_000;
@@ -99,4 +100,65 @@ test('reports are planned once, come due, and what became of them outlives a res
   const second = startHistory(t, {}, first.file);
   const states = second.history.queries.tlsReports(null, 10).map(({ domain, state }) => `${domain} ${state}`);
   assert.deepEqual(states, ['a.example sent', 'b.example due']);
+});
+
+test('reports of others: kept once, added up, and a signed one in place of the same without signature', (t) => {
+  const { history } = startHistory(t);
+  const { queries } = history;
+  const failure = { sender: '', host: 'mx.example.com', helo: '', address: '', reason: '', info: '' };
+  const kept = (organization: string, more: Partial<KeptReport> = {}): KeptReport => ({
+    time: today,
+    via: 'https',
+    sender: '192.0.2.1',
+    signer: '',
+    signature: '',
+    counted: true,
+    report: {
+      organization,
+      reportId: '1',
+      contact: 'x@example.org',
+      start: today - day,
+      end: today - 1,
+      policies: [
+        {
+          type: 'sts',
+          domain: 'example.com',
+          lines: ['version: STSv1'],
+          ok: 5,
+          failed: 2,
+          failures: [{ ...failure, result: 'certificate-expired', count: 2 }],
+        },
+      ],
+      cut: false,
+    },
+    ...more,
+  });
+  assert.equal(queries.keepTlsReport(kept('One')), true);
+  assert.equal(queries.keepTlsReport(kept('One')), false);
+  assert.equal(queries.keepTlsReport(kept('One', { via: 'mail', signer: 'example.org' })), true);
+  assert.equal(queries.keepTlsReport(kept('Two', { counted: false })), true);
+  queries.noteBadTlsReport({ time: today, via: 'mail', sender: 'x@evil.example', problem: 'it is not JSON' });
+  const sums = queries.receivedTlsSums({ from: today - day, to: today });
+  assert.deepEqual(sums, {
+    days: [{ day: today - day, ok: 5, failed: 2 }],
+    organizations: [{ name: 'One', ok: 5, failed: 2 }],
+    domains: [{ name: 'example.com', ok: 5, failed: 2 }],
+    results: [{ name: 'certificate-expired', count: 2 }],
+    hosts: [{ name: 'mx.example.com', count: 2 }],
+  });
+  assert.deepEqual(queries.receivedTlsSums({ from: today, to: today + day }).days, []);
+  const first = queries.receivedTlsReports({}, { limit: 2 });
+  assert.deepEqual(
+    first.items.map(({ organization, problem }) => organization || problem),
+    ['it is not JSON', 'Two'],
+  );
+  const second = queries.receivedTlsReports({}, { limit: 2, ...(first.next === null ? {} : { cursor: first.next }) });
+  assert.deepEqual(
+    second.items.map(({ via, counted }) => `${via} ${counted}`),
+    ['mail true', 'https false'],
+  );
+  assert.equal(second.next, null);
+  assert.equal(queries.receivedTlsReports({ text: '%' }, { limit: 10 }).items.length, 0, 'a sign of SQL is a sign');
+  assert.equal(queries.receivedTlsReport(second.items[0]?.id ?? 0)?.policies[0]?.failures[0]?.count, 2);
+  assert.equal(queries.receivedTlsReport(99), null);
 });

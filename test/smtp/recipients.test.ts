@@ -6,11 +6,14 @@ import { RecipientTable } from '../../src/smtp/recipients.ts';
 function table(
   accept: string[],
   recipients: { addresses?: string[]; patterns?: string[]; callAhead?: boolean } = {},
+  receive: string[] = [],
 ): RecipientTable {
+  const tlsReports = { send: false, receive, https: false, signed: true, spread: 0, retryFor: 0, keep: 0 };
   return new RecipientTable({
     accept,
     hostname: 'gw.example.net',
     recipients: { callAhead: false, cache: 0, ...recipients },
+    tlsReports,
   });
 }
 
@@ -100,4 +103,15 @@ describe('recipients', () => {
     for (let i = 0; i < 1000; i++) decide(rules, `${'a'.repeat(200)}@example.com`);
     assert.ok(performance.now() - start < 1000);
   });
+});
+
+test('addresses that TLS reports come to are taken from anybody, also in a domain that is not ours', () => {
+  const rules = table(['example.com'], { addresses: ['info@example.com'] }, [
+    'tls@example.com',
+    'tls@reports.example.net',
+  ]);
+  assert.equal(rules.decide('TLS@example.com', 'example.com', false), 'accept');
+  assert.equal(rules.decide('tls@reports.example.net', 'reports.example.net', false), 'accept');
+  assert.equal(rules.decide('other@reports.example.net', 'reports.example.net', false), 'denied');
+  assert.equal(rules.decide('other@example.com', 'example.com', false), 'unknown');
 });

@@ -23,6 +23,7 @@ import { setup } from './setup.ts';
 import { smtproutes } from './smtproutes.ts';
 import { sslconfig } from './sslconfig.ts';
 import { status, version } from './status.ts';
+import { tlsreports } from './tlsreports.ts';
 import { daneverify, tlsverify } from './tlsverify.ts';
 import { userconfig } from './userconfig.ts';
 
@@ -75,6 +76,7 @@ export const commands: readonly Command[] = [
   forgetaddress,
   tlsverify,
   daneverify,
+  tlsreports,
   tail,
   grep,
   version,

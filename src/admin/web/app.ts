@@ -31,6 +31,8 @@ declare module 'fastify' {
     access?: Access;
     /** Imports and uploads: eight times `limits.guiBody`. */
     large?: boolean;
+    /** A TLS report: `limits.tlsReport`. */
+    report?: boolean;
   }
   interface FastifyRequest {
     /** Null on public routes only. */
@@ -146,8 +148,10 @@ export async function createApp(options: AppOptions): Promise<WebApp> {
   });
   app.addHook('preParsing', async (request, reply, payload) => {
     const { limits, timeouts } = host.config.current();
-    const size = limits.guiBody * (request.routeOptions.config.large === true ? largeBody : 1);
-    return boundedBody(request, reply, payload as Readable, { size, deadline: timeouts.guiRequest });
+    const { large, report } = request.routeOptions.config;
+    const size = report === true ? limits.tlsReport : limits.guiBody * (large === true ? largeBody : 1);
+    const key = report === true ? 'limits.tlsReport' : 'limits.guiBody';
+    return boundedBody(request, reply, payload as Readable, { size, key, deadline: timeouts.guiRequest });
   });
 
   for (const register of routes) await register(app, options);

@@ -6,6 +6,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 export interface BodyBounds {
   /** Bytes. */
   readonly size: number;
+  /** Of the configuration, that says so. */
+  readonly key: string;
   /** ms, from the head of the request. */
   readonly deadline: number;
 }
@@ -26,13 +28,13 @@ export function boundedBody(
   bounds: BodyBounds,
 ): Readable {
   if (request.method === 'GET' || request.method === 'HEAD') return payload;
-  const { size, deadline } = bounds;
-  if (Number(request.headers['content-length']) > size) throw tooLarge(size);
+  const { size, key, deadline } = bounds;
+  if (Number(request.headers['content-length']) > size) throw tooLarge(size, key);
   let received = 0;
   const body = new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       received += chunk.length;
-      if (received > size) done(tooLarge(size));
+      if (received > size) done(tooLarge(size, key));
       else done(null, chunk);
     },
   });
@@ -45,6 +47,6 @@ export function boundedBody(
   return body;
 }
 
-function tooLarge(size: number): RequestError {
-  return new RequestError(413, `the body is larger than ${size} bytes (limits.guiBody)`);
+function tooLarge(size: number, key: string): RequestError {
+  return new RequestError(413, `the body is larger than ${size} bytes (${key})`);
 }

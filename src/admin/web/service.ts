@@ -18,6 +18,7 @@ import { healthRoutes } from './health.ts';
 import { metricsRoutes } from './metrics.ts';
 import { Ports, type PreparedPorts } from './ports.ts';
 import { HttpServers } from './servers.ts';
+import { tlsReportRoutes } from './tls-reports.ts';
 
 export interface WebServiceOptions {
   readonly host: AdminHost;
@@ -52,6 +53,7 @@ export class WebService {
     const gauges = () => ({ connections: service.#connections.count, streams: service.#streams.count });
     const routes: readonly Routes[] = [
       healthRoutes,
+      tlsReportRoutes,
       metricsRoutes(guard, gauges),
       apiRoutes,
       ...(options.routes ?? []),

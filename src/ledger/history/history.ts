@@ -11,6 +11,7 @@ import { Observer } from '../observations/observer.ts';
 import { keepRehearsals, knownDestinations } from '../observations/rehearsals.ts';
 import type { HistoryQueries, HistoryStatus, Overview } from '../protocol.ts';
 import * as outgoing from '../tls-reports/outgoing.ts';
+import * as received from '../tls-reports/received.ts';
 import { SessionResults } from '../tls-reports/results.ts';
 import { IncomingConnections, OutgoingConnections } from './connections.ts';
 import { Counts, day } from './counts.ts';
@@ -158,6 +159,11 @@ export class History {
     tlsReports: (date, limit) => this.#with((database) => outgoing.listReports(database, date, limit)),
     tlsReportDay: (date, domain) => this.#with((database) => outgoing.dayOf(database, date, domain)),
     settleTlsReport: (row) => this.#change((database) => outgoing.settleReport(database, row)),
+    keepTlsReport: (report) => this.#change((database) => received.keepReport(database, report), true),
+    noteBadTlsReport: (bad) => this.#change((database) => received.noteBadReport(database, bad)),
+    receivedTlsReports: (filter, page) => this.#with((database) => received.listReceived(database, filter, page)),
+    receivedTlsReport: (id) => this.#with((database) => received.storyOf(database, id)),
+    receivedTlsSums: (range) => this.#with((database) => received.sumsOf(database, range)),
   };
 
   /** Piece by piece, so that the ledger goes on meanwhile. */
@@ -184,14 +190,19 @@ export class History {
     return work(this.#open.database);
   }
 
-  /** One transaction. */
-  #change<T>(work: (database: DatabaseSync) => T): T {
+  /** One transaction. `durable`: it outlives a loss of power when this returns. */
+  #change<T>(work: (database: DatabaseSync) => T, durable = false): T {
     if (this.#open === null) throw new PosternError('io', 'the history cannot be written', { temporary: true });
+    if (durable && this.#paused !== null) {
+      throw new PosternError('io', `the history is not kept at present: ${this.#paused}`, { temporary: true });
+    }
     const { database } = this.#open;
+    if (durable) database.exec('PRAGMA synchronous = FULL');
     database.exec('BEGIN IMMEDIATE');
     try {
       const result = work(database);
       database.exec('COMMIT');
+      if (durable) database.exec('PRAGMA synchronous = NORMAL');
       return result;
     } catch (error) {
       this.#failed(error, Date.now());

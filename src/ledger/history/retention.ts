@@ -3,6 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Snapshot } from '../../config/snapshot.ts';
 import type { Observer } from '../observations/observer.ts';
+import { dropReceived } from '../tls-reports/received.ts';
 import { day, hour, kept } from './counts.ts';
 import { segmentOf } from './terms.ts';
 
@@ -48,7 +49,7 @@ export class Retention {
   }
 
   /** One step, if one is due. Called about once a second. Throws what SQLite says. */
-  tick(now: number, { limits, privacy }: Pick<Snapshot, 'limits' | 'privacy'>): void {
+  tick(now: number, { limits, privacy, tlsReports }: Pick<Snapshot, 'limits' | 'privacy' | 'tlsReports'>): void {
     if (now < this.#next) return;
     const { oldest } = this;
     const full = this.used() > limits.history * nearlyFull;
@@ -63,7 +64,7 @@ export class Retention {
     }
     if (now >= this.#daily) {
       this.#daily = now + hour;
-      this.#dropReports(now, privacy);
+      this.#dropReports(now, { privacy, tlsReports });
     }
     // Free pages go back to the disk, a few at a time.
     if (this.#swept > 0) return;
@@ -110,7 +111,8 @@ export class Retention {
     if (hellos.length > 0) this.#observer.removed(new Set(hellos.map((row) => Number(row['id']))));
   }
 
-  #dropReports(now: number, { keepObservations }: Snapshot['privacy']): void {
+  #dropReports(now: number, { privacy, tlsReports }: Pick<Snapshot, 'privacy' | 'tlsReports'>): void {
+    const { keepObservations } = privacy;
     const database = this.#database;
     const run = (sql: string, ...values: number[]) => database.prepare(sql).run(...values);
     for (const [length, time] of Object.entries(kept)) {
@@ -122,6 +124,7 @@ export class Retention {
     run('DELETE FROM tls_detail WHERE policy IN (SELECT id FROM tls_policy WHERE day < ?)', now - keepSessions);
     run('DELETE FROM tls_policy WHERE day < ?', now - keepSessions);
     run('DELETE FROM tls_report WHERE day < ?', now - keepSent);
+    dropReceived(database, now - tlsReports.keep);
     run('DELETE FROM rehearsal WHERE time < ?', now - keepObservations);
     // Connections outlive midnight; none is two days old.
     const oldest = this.oldest ?? now;

@@ -4,7 +4,8 @@
 // tls_detail    Those of them that failed, by what came of them.
 // tls_report    Reports about a day to a domain: `state` see `ReportState`; `next`: when something is due; `first`: the first attempt.
 // tls_received  Reports from others. `signer`: domain of the signature that holds, or empty. `problem`: why it cannot be read, or empty.
-// tls_told      Their policies, with the failures of each.
+//               `counted`: it is part of the sums.
+// tls_told      Their policies, with the failures of each as JSON.
 export const tlsReportTables = `
   CREATE TABLE tls_policy (id INTEGER PRIMARY KEY, day INTEGER NOT NULL, domain TEXT NOT NULL, type TEXT NOT NULL,
     policy_domain TEXT NOT NULL, text TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,
@@ -17,7 +18,7 @@ export const tlsReportTables = `
     attempts INTEGER NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (day, domain)) WITHOUT ROWID;
   CREATE INDEX tls_report_next ON tls_report (next) WHERE state = 'due';
   CREATE TABLE tls_received (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, via TEXT NOT NULL, sender TEXT NOT NULL, signer TEXT NOT NULL,
-    signature TEXT NOT NULL, organization TEXT, report_id TEXT, contact TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    signature TEXT NOT NULL, counted INTEGER NOT NULL, organization TEXT, report_id TEXT, contact TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
     ok INTEGER NOT NULL, failed INTEGER NOT NULL, problem TEXT NOT NULL, UNIQUE (organization, report_id, signer));
   CREATE INDEX tls_received_start ON tls_received (start);
   CREATE TABLE tls_told (report INTEGER NOT NULL, at INTEGER NOT NULL, type TEXT NOT NULL, domain TEXT NOT NULL, text TEXT NOT NULL,
