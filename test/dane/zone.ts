@@ -1,14 +1,14 @@
 // A private unbound on the loopback that validates: one signed zone `dane.test`, unsigned `plain.test`, a `broken.test` that
-// ought to be signed and is not, and signed records that were changed behind their signatures.
+// ought to be signed and is not, a `silent.test` whose server does not answer, and signed records that were changed behind their
+// signatures.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exchange } from '../../src/dns/exchange.ts';
-
-/** An address and port of its own: programs with a resolver of libc ask port 53 only. */
-export const resolverAddress = '127.9.0.53';
 
 export interface SignedZone {
   stop(): void;
@@ -26,8 +26,8 @@ export interface ZoneRecords {
 const head = (zone: string, address: string) =>
   `$ORIGIN ${zone}.\n$TTL 300\n@ IN SOA ns.${zone}. admin.${zone}. 1 3600 600 86400 120\n@ IN NS ns.${zone}.\nns IN A ${address}\n`;
 
-/** `address`: where the resolver listens, on port 53; files of tests run at the same time. */
-export async function startSignedZone(records: ZoneRecords, address = resolverAddress): Promise<SignedZone> {
+/** `address`: where the resolver listens, on port 53 (see `claimNetwork`). */
+export async function startSignedZone(records: ZoneRecords, address: string): Promise<SignedZone> {
   const directory = mkdtempSync(join(tmpdir(), 'postern-dane-'));
   const at = (name: string) => join(directory, name);
   writeFileSync(at('dane.test'), head('dane.test', address) + records.signed);
@@ -50,6 +50,10 @@ export async function startSignedZone(records: ZoneRecords, address = resolverAd
     .replaceAll(/\s+/g, ' ');
   const zone = (name: string, file: string) =>
     `auth-zone:\n  name: "${name}"\n  zonefile: "${at(file)}"\n  for-upstream: yes\n  for-downstream: no\n  fallback-enabled: no\n`;
+  const silent = createSocket('udp4');
+  silent.bind(0, address);
+  await once(silent, 'listening');
+  silent.unref();
   writeFileSync(
     at('unbound.conf'),
     `server:
@@ -67,17 +71,27 @@ export async function startSignedZone(records: ZoneRecords, address = resolverAd
   module-config: "validator iterator"
   trust-anchor: "${anchor}"
   domain-insecure: "plain.test"
+  domain-insecure: "silent.test"
   trust-anchor: "${anchor.replaceAll('dane.test', 'broken.test')}"
   local-zone: "test." nodefault
   do-not-query-localhost: no
   val-bogus-ttl: 1
+  rrset-roundrobin: no
 remote-control:
   control-enable: no
+stub-zone:
+  name: "silent.test"
+  stub-addr: ${address}@${silent.address().port}
 ${zone('dane.test', 'signed.zone')}${zone('plain.test', 'plain.test')}${zone('broken.test', 'broken.test')}`,
   );
-  const child = spawn('unbound', ['-d', '-c', at('unbound.conf')], { stdio: 'ignore' });
+  const child = spawn('unbound', ['-d', '-c', at('unbound.conf')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
   const stop = () => {
     child.kill();
+    silent.close();
     rmSync(directory, { recursive: true, force: true });
   };
   const server = { address, port: 53, trusted: true };
@@ -90,9 +104,9 @@ ${zone('dane.test', 'signed.zone')}${zone('plain.test', 'plain.test')}${zone('br
         await sleep(100);
         continue;
       }
-      const log = readFileSync(at('log'), 'utf8');
+      const log = existsSync(at('log')) ? readFileSync(at('log'), 'utf8') : '';
       stop();
-      throw new Error(`unbound did not start: ${log}`, { cause: error });
+      throw new Error(`unbound did not start (${child.exitCode ?? 'it runs'}): ${said}${log}`, { cause: error });
     }
   }
 }

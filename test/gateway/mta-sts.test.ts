@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Authority, authority, server } from '../dane/certificates.ts';
+import { claimNetwork } from '../dane/network.ts';
 import { startSignedZone } from '../dane/zone.ts';
 import { Peer } from '../delivery/peer.ts';
 import { policy, startPolicyHost } from '../mta-sts/policy-host.ts';
@@ -79,27 +80,28 @@ const skip = process.getuid?.() === 0 ? missing('unbound') || missing('ldns-sign
 test('the policy of a recipient domain holds over a restart, though its record is hidden and STARTTLS stripped', {
   skip,
 }, async (t) => {
+  const network = await claimNetwork();
   const certificates = new Authority();
   t.after(() => certificates.remove());
   const root = certificates.issue('root', { extensions: authority });
   const pair = certificates.issue('policy', { issuer: root, extensions: server('mta-sts.kept.dane.test') });
   const mx = certificates.issue('mx', { issuer: root, extensions: server('mx.kept.dane.test') });
-  const host = await startPolicyHost('127.9.3.20', pair);
+  const host = await startPolicyHost(network.at(20), pair);
   t.after(() => host.close());
   host.answers.set('mta-sts.kept.dane.test', { body: policy('enforce', ['mx.kept.dane.test']) });
-  const good = await Peer.start({ tls: { cert: mx.cert, key: mx.key } }, 25, '127.9.3.1');
+  const good = await Peer.start({ tls: { cert: mx.cert, key: mx.key } }, 25, network.at(1));
   t.after(() => good.close());
-  const hosts = 'kept IN MX 10 mx.kept\nmx.kept IN A 127.9.3.1\nmta-sts.kept IN A 127.9.3.20\n';
+  const hosts = `kept IN MX 10 mx.kept\nmx.kept IN A ${network.at(1)}\nmta-sts.kept IN A ${network.at(20)}\n`;
   let zone = await startSignedZone(
     { signed: `${hosts}_mta-sts.kept IN TXT "v=STSv1; id=1;"\n`, plain: '', forged: [] },
-    '127.9.3.53',
+    network.at(53),
   );
   t.after(() => zone.stop());
   const port = await freePort();
   const config = `
 listeners: [{ name: in, port: ${port} }]
 relay: [127.0.0.0/8]
-dns: { servers: [127.9.3.53] }
+dns: { servers: [${network.at(53)}] }
 mtaSts: { ca: ${root.certFile} }
 destinations: [{ domain: kept.dane.test, ca: ${root.certFile} }]
 retry: { first: 1s, probe: 1s }
@@ -123,7 +125,7 @@ retry: { first: 1s, probe: 1s }
   await host.close();
   zone.stop();
   await sleep(200);
-  zone = await startSignedZone({ signed: hosts, plain: '', forged: [] }, '127.9.3.53');
+  zone = await startSignedZone({ signed: hosts, plain: '', forged: [] }, network.at(53));
   good.script = {};
   const again = await startGateway(t, { data: gateway.data });
   await send();

@@ -11,21 +11,24 @@ import { createResolver } from '../../src/dns/stub.ts';
 import { StsPolicies } from '../../src/mta-sts/policies.ts';
 import type { StsVerdict } from '../../src/tls/mta-sts.ts';
 import { Authority, authority, server } from '../dane/certificates.ts';
+import { Ends } from '../dane/ends.ts';
+import { claimNetwork, type Network } from '../dane/network.ts';
 import { startSignedZone } from '../dane/zone.ts';
 import { RecordedLog, snapshotOf } from '../delivery/fixture.ts';
 import { missing } from '../tls/peers.ts';
 import { type PolicyHost, policy, startPolicyHost } from './policy-host.ts';
 
 const skip = process.getuid?.() === 0 ? missing('unbound') || missing('ldns-signzone') : 'ports 53 and 443 need root';
-const resolverAddress = '127.9.2.53';
-const policyAddress = '127.9.2.20';
+const network: Network = skip === false ? await claimNetwork() : { at: (host) => `127.0.0.${host}` };
+const resolverAddress = network.at(53);
+const policyAddress = network.at(20);
 const many = Array.from({ length: 30 }, (_, i) => `many${i}`);
 
 describe('MTA-STS policies', { skip }, () => {
   const certificates = new Authority();
-  const directories: string[] = [];
+  const ends = new Ends();
+  ends.add(() => certificates.remove());
   let host: PolicyHost;
-  let stopZone = () => {};
   let snapshot: Snapshot;
   let resolver: Resolver;
   const log = new RecordedLog();
@@ -33,17 +36,22 @@ describe('MTA-STS policies', { skip }, () => {
   let record: string | null = null;
   let now = Date.now();
 
-  before(async () => {
+  before(() => ends.prepare(prepare));
+  after(() => ends.run());
+
+  const prepare = async () => {
     const root = certificates.issue('root', { extensions: authority });
     const domains = ['one', 'two', 'alias', ...many].map((name) => `mta-sts.${name}.dane.test`);
     const pair = certificates.issue('policy', { issuer: root, extensions: server(domains.join(',DNS:')) });
     host = await startPolicyHost(policyAddress, pair);
+    ends.add(() => host.close());
     const zone = ['one', 'two', ...many].flatMap((name) => [
       `_mta-sts.${name} IN TXT "v=STSv1; " "id=1;"`,
       `mta-sts.${name} IN A ${policyAddress}`,
     ]);
     zone.push('_mta-sts.alias IN CNAME _mta-sts.one', 'mta-sts.alias IN CNAME mta-sts.one');
-    stopZone = (await startSignedZone({ signed: `${zone.join('\n')}\n`, plain: '', forged: [] }, resolverAddress)).stop;
+    const { stop } = await startSignedZone({ signed: `${zone.join('\n')}\n`, plain: '', forged: [] }, resolverAddress);
+    ends.add(stop);
     snapshot = { ...snapshotOf({ dns: { servers: [resolverAddress] }, timeouts: { dns: '3s', mtaSts: '1s' } }) };
     snapshot = { ...snapshot, mtaSts: { ...snapshot.mtaSts, ca: root.cert } };
     const real = createResolver(snapshot, { hosts: '/dev/null' });
@@ -58,17 +66,11 @@ describe('MTA-STS policies', { skip }, () => {
         return { ...found, records: [{ type, name, data: record } as const] };
       },
     });
-  });
-  after(async () => {
-    stopZone();
-    await host?.close();
-    certificates.remove();
-    for (const directory of directories) rmSync(directory, { recursive: true, force: true });
-  });
+  };
 
   const newDirectory = () => {
     const directory = mkdtempSync(join(tmpdir(), 'postern-sts-'));
-    directories.push(directory);
+    ends.add(() => rmSync(directory, { recursive: true, force: true }));
     return directory;
   };
   const open = (dataDirectory: string) => new StsPolicies({ dataDirectory, snapshot, resolver, log, now: () => now });

@@ -1,0 +1,78 @@
+// Postfix's own verdict: posttls-finger, with the resolver of the test.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Case, domainOf, type FingerVerdict } from './case.ts';
+
+export class Finger {
+  readonly #settings = mkdtempSync(join(tmpdir(), 'postern-finger-'));
+
+  constructor(resolver: string) {
+    writeFileSync(
+      join(this.#settings, 'main.cf'),
+      'compatibility_level = 3.6\nmyhostname = gw.example.com\nsmtp_tls_mandatory_protocols = >=TLSv1.2\nsmtp_tls_protocols = >=TLSv1.2\nsmtp_host_lookup = dns\ninet_protocols = ipv4\ndnssec_probe =\n',
+    );
+    writeFileSync(
+      join(this.#settings, 'resolv.conf'),
+      `nameserver ${resolver}\noptions trust-ad edns0 timeout:3 attempts:1\n`,
+    );
+  }
+
+  remove(): void {
+    rmSync(this.#settings, { recursive: true, force: true });
+  }
+
+  /** Its output. In a mount namespace of its own, where /etc/resolv.conf names the resolver of the test. */
+  async ask(one: Case): Promise<string> {
+    const script =
+      'mount --bind "$0" /etc/resolv.conf && exec posttls-finger -c -t 10 -T 10 -L summary,verbose -l "$1" "$2"';
+    const level = levels[one.level ?? 'dane'] ?? 'dane';
+    const args = ['--mount', 'sh', '-c', script, join(this.#settings, 'resolv.conf'), level, domainOf(one)];
+    const child = spawn('unshare', args, { env: { ...process.env, MAIL_CONFIG: this.#settings } });
+    let output = '';
+    const take = (chunk: Buffer) => {
+      output += chunk.toString();
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    await new Promise((resolve) => child.once('close', resolve));
+    return output;
+  }
+}
+
+/** Our levels in Postfix's words, where it has the same. */
+const levels: Readonly<Record<string, string>> = {
+  preferred: 'may',
+  required: 'encrypt',
+  dane: 'dane',
+  'dane-only': 'dane-only',
+};
+
+/** What a Postfix with that policy would do: posttls-finger connects and tells, it does not decide. */
+export function fingerVerdict(output: string, level: string): FingerVerdict {
+  if (/Verified TLS connection established/.test(output)) return 'verified';
+  if (/lookup error|lookup failed: .*try again|SSL_connect error|resorting to "secure"/.test(output)) return 'refused';
+  if (/Failed to establish session|lookup failed/.test(output)) return 'none';
+  const signed = /DNSSEC-signed TLSA record/.test(output) && !/all TLSA records unusable/.test(output);
+  const unusable = /unsupported TLSA certificate usage|all TLSA records unusable/.test(output);
+  if (/(Untrusted|Trusted|Anonymous) TLS connection established/.test(output)) return signed ? 'refused' : 'encrypted';
+  return signed || unusable || level === 'required' ? 'refused' : 'clear';
+}
+
+/** Ours, as posttls-finger would say it. */
+export function expectedOfFinger({ got }: Case): FingerVerdict {
+  switch (got) {
+    case 'dane':
+      return 'verified';
+    case 'none':
+      return 'clear';
+    case 'encrypted':
+      return 'encrypted';
+    case 'bounced':
+    case 'down':
+      return 'none';
+    default:
+      return 'refused';
+  }
+}

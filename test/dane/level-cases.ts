@@ -1,0 +1,130 @@
+// Levels of the destination other than `dane`.
+import type { Case, Setting } from './case.ts';
+import { tlsaText } from './certificates.ts';
+
+export function levelCases({ ee, root, stranger, address }: Setting): readonly Case[] {
+  const wrong = tlsaText(stranger, 3, 1, 1);
+  const right = tlsaText(ee, 3, 1, 1);
+  return [
+    // --- dane-only ---
+    { id: 'oyes', what: 'dane-only with records', level: 'dane-only', tlsa: [right], got: 'dane' },
+    {
+      id: 'ono',
+      what: 'dane-only without records',
+      level: 'dane-only',
+      tlsa: [],
+      got: 'failed',
+    },
+    {
+      id: 'ounusable',
+      what: 'dane-only with unusable records',
+      level: 'dane-only',
+      tlsa: [tlsaText(root, 0, 0, 1)],
+      got: 'failed',
+    },
+    {
+      id: 'oplain',
+      what: 'dane-only without DNSSEC',
+      level: 'dane-only',
+      domain: 'oplain.plain.test',
+      signed: [],
+      plain: [`oplain IN A ${address('ee')}`],
+      got: 'failed',
+    },
+    // --- Levels without DANE ---
+    {
+      id: 'pverify',
+      what: 'preferred-verify, self-signed',
+      level: 'preferred-verify',
+      tlsa: [],
+      got: 'encrypted',
+      finger: null,
+    },
+    {
+      id: 'pverified',
+      what: 'preferred-verify, an authority of our own',
+      level: 'preferred-verify',
+      server: 'ta',
+      entry: { ca: 'root.pem' },
+      tlsa: [],
+      got: 'verified',
+      finger: null,
+    },
+    {
+      id: 'rstrip',
+      what: 'required, STARTTLS stripped',
+      level: 'required',
+      server: 'strip',
+      tlsa: [],
+      got: 'failed',
+      finger: null,
+    },
+    { id: 'rself', what: 'required, self-signed', level: 'required', tlsa: [wrong], got: 'encrypted', finger: null },
+    {
+      id: 'vself',
+      what: 'required-verify, self-signed',
+      level: 'required-verify',
+      tlsa: [],
+      got: 'failed',
+      finger: null,
+    },
+    {
+      id: 'vstrip',
+      what: 'required-verify, STARTTLS stripped',
+      level: 'required-verify',
+      server: 'strip',
+      tlsa: [],
+      got: 'failed',
+      finger: null,
+    },
+    {
+      id: 'vca',
+      what: 'required-verify, an authority of our own, the name of the host',
+      level: 'required-verify',
+      server: 'ta',
+      entry: { ca: 'root.pem' },
+      tlsa: [],
+      got: 'verified',
+      finger: null,
+    },
+    {
+      id: 'vsystem',
+      what: 'required-verify, an authority that the system does not know',
+      level: 'required-verify',
+      server: 'ta',
+      tlsa: [],
+      got: 'failed',
+      finger: null,
+    },
+    {
+      id: 'vboth',
+      what: 'required-verify, our own authority beside the system’s',
+      level: 'required-verify',
+      server: 'ta',
+      entry: { ca: 'root.pem', systemCa: true },
+      tlsa: [],
+      got: 'verified',
+      finger: null,
+    },
+    {
+      id: 'vname',
+      what: 'required-verify, the domain, which the certificate is not for',
+      level: 'required-verify',
+      server: 'ta',
+      entry: { ca: 'root.pem', names: ['domain'] },
+      tlsa: [],
+      got: 'failed',
+      finger: null,
+    },
+    {
+      id: 'vlist',
+      what: 'required-verify, a list of names',
+      level: 'required-verify',
+      server: 'ta',
+      entry: { ca: 'root.pem', names: ['domain', 'other.example', '.ta.dane.test'] },
+      tlsa: [],
+      got: 'verified',
+      finger: null,
+    },
+  ];
+}
