@@ -44,6 +44,8 @@ const words: Readonly<Record<string, string>> = {
   '7.1': 'Delivery not authorized, message refused',
   '7.4': 'Security features not supported',
   '7.5': 'Cryptographic failure',
+  '7.10': 'Encryption needed',
+  '7.30': 'REQUIRETLS support required',
 };
 
 /** What the code says, in words. */

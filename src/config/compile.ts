@@ -97,6 +97,7 @@ export function assembleSnapshot(
     mtaSts: stsSettings(config, material),
     dkim: material.signingKeys,
     tlsReports: reportSettings(config),
+    requireTls: config.requireTls,
     alerts: { to: config.alerts.to.map((address) => sure(parseRecipient(address, false))) },
     limits: {
       ...limits,

@@ -160,6 +160,21 @@ export const tlsReports = object(
   'TLS reports (RFC 8460).',
 );
 
+export const requireTls = object(
+  {
+    offer: Type.Boolean({
+      default: true,
+      description: 'Offer REQUIRETLS to clients inside TLS, and keep it: such mail goes on by REQUIRETLS or bounces.',
+    }),
+    tlsRequiredNo: Type.Boolean({
+      default: true,
+      description:
+        "Heed `TLS-Required: No` in a header: DANE and MTA-STS of the recipient's domain do not hold such mail back. Levels that you demand do.",
+    }),
+  },
+  'What messages themselves say about TLS (RFC 8689).',
+);
+
 export const exception = object(
   {
     peer: text('Inbound: an address or range of clients. Outbound: a domain, or `.domain` for its sub-domains.', {

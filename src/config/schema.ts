@@ -1,7 +1,7 @@
 // The one schema of gateway.yaml: validation, defaults, documentation, merging. Durations and sizes are compiled to milliseconds
 // and bytes in `snapshot.ts`.
 import Type, { type Static } from 'typebox';
-import { destination, dkim, exception, mtaSts, sender, tlsReports } from './schema-outgoing.ts';
+import { destination, dkim, exception, mtaSts, requireTls, sender, tlsReports } from './schema-outgoing.ts';
 import { count, deadline, duration, file, name, object, port, size, text, tlsVersionSchema } from './schema-parts.ts';
 
 /** The built-in cipher string for TLS 1.0-1.2 (OpenSSL syntax); `!aNULL:!eNULL` ends any string, always (`checkCiphers`). */
@@ -373,6 +373,7 @@ export const configSchema = object(
     }),
     mtaSts,
     dkim,
+    requireTls,
     tlsReports,
     alerts: object(
       {

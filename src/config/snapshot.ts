@@ -70,6 +70,7 @@ export interface Snapshot {
     readonly retryFor: number;
     readonly keep: number;
   };
+  readonly requireTls: GatewayConfig['requireTls'];
   readonly alerts: GatewayConfig['alerts'];
   readonly limits: Numbers<GatewayConfig['limits']>;
   readonly timeouts: Numbers<GatewayConfig['timeouts']>;

@@ -74,7 +74,7 @@ export class CallAhead {
       const nextHops = route.kind === 'failed' ? [] : route.nextHops;
       const policy = await destination.policy(target, nextHops, this.#host);
       if (policy.refusal !== null) {
-        failure = ourFailure('4.7.5', policy.refusal);
+        failure = ourFailure(policy.refusalStatus, policy.refusal);
         continue;
       }
       const approach = { target, policy, tls: destination.client(policy, this.#tls) };

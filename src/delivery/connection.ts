@@ -118,7 +118,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
       target.port,
       target.host,
       domain,
-      level,
+      level === 'requiretls' ? 'required' : level,
     );
     this.#arm();
   }
@@ -238,7 +238,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
         host.log.record(events.outgoingTls, dcid, info.protocol, info.cipher);
         host.log.record(events.outgoingCertificate, dcid, describeCertificate(info.certificate()));
         this.#verdict = checkPeer(policy, info);
-        if (this.#verdict.ok) this.#client.secured();
+        if (this.#verdict.ok) this.#client.secured(policy.requireTls !== null && this.#verdict.got !== 'encrypted');
         else this.#client.lost('the certificate is not accepted');
         this.#arm();
       },
@@ -259,7 +259,11 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     const opened = this.#opened;
     if (opened !== null) {
       this.#opened = null;
-      this.#recordSecurity(this.#verdict?.got ?? 'none', this.#verdict?.detail ?? '');
+      const detail = this.#verdict?.detail ?? '';
+      this.#recordSecurity(
+        this.#verdict?.got ?? 'none',
+        this.#client.extensions.requireTls ? `${detail}, REQUIRETLS` : detail,
+      );
       this.#recordSession(this.#verdict === null ? noStartTls(this.#noTls) : this.#verdict.problem);
       opened(null);
     }
@@ -323,7 +327,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     this.#deadline = Number.POSITIVE_INFINITY;
     this.#sender?.stop();
     // RFC 5321 4.1.1.10: QUIT also where the server is only told that we leave.
-    if (end.kind === 'greeting' || end.kind === 'ehlo' || end.kind === 'tls-required') this.#link.write('QUIT\r\n');
+    if (leftInOrder.has(end.kind)) this.#link.write('QUIT\r\n');
     if (end.kind === 'protocol') this.#link.destroy();
     else this.#link.close();
     const opened = this.#opened;
@@ -384,7 +388,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
       localAddress: this.#link.localAddress,
     });
     if (failure.tls !== null && failure.next !== 'legacy') this.#recordSecurity('failed', failure.tls);
-    if (failure.problem !== null && failure.next !== 'legacy') this.#recordSession(failure.problem);
+    if (end.kind === 'no-requiretls') this.#recordSession(this.#verdict?.problem ?? null);
+    else if (failure.problem !== null && failure.next !== 'legacy') this.#recordSession(failure.problem);
     return failure;
   }
 
@@ -404,6 +409,9 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     this.#deadline = this.#context.now + timeoutOf(this.#client.waiting, timeouts);
   }
 }
+
+/** Ends at which the server waits for a command. */
+const leftInOrder: ReadonlySet<ClientEnd['kind']> = new Set(['greeting', 'ehlo', 'tls-required', 'no-requiretls']);
 
 type Timeouts = ReturnType<DeliveryHost['snapshot']>['timeouts'];
 

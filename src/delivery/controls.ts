@@ -1,17 +1,25 @@
 // What `destinations` and `senders` say about a destination, and the key by which destinations are told apart.
 import type { Snapshot } from '../config/snapshot.ts';
-import type { Demand, DestinationLevel, TlsControls } from '../tls/policy.ts';
+import type { Envelope } from '../smtp/envelope.ts';
+import type { Demand, DestinationLevel, MessageTls, TlsControls } from '../tls/policy.ts';
 
 type Entry = Snapshot['destinations'][number];
 
 /** Everything that the entries for one destination say together: the narrower one wins, key by key. */
 export type DestinationControls = Omit<Entry, 'domain'>;
 
-/** A key is a base (a domain, a recipient's address, or `route:` and its targets) and, behind a blank, a sender's demand. */
+/**
+ * A key is a base (a domain, a recipient's address, or `route:` and its targets) and, each behind a blank, what the sender
+ * demands and what the message says of itself.
+ */
 export interface DestinationKey {
   readonly base: string;
   readonly demand: Demand | null;
+  readonly message: MessageTls | null;
 }
+
+const demands: readonly string[] = ['required', 'required-verify', 'dane-only'] satisfies Demand[];
+const messages: readonly string[] = ['requiretls', 'requiretls-bounce', 'optional'] satisfies MessageTls[];
 
 interface Tables {
   readonly destinations: ReadonlyMap<string, Entry>;
@@ -67,14 +75,31 @@ export function demandOf(sender: string, snapshot: Snapshot): Demand | null {
   return senders.get(address) ?? senders.get(address.slice(address.lastIndexOf('@'))) ?? null;
 }
 
-export function parseKey(key: string): DestinationKey {
-  const blank = key.indexOf(' ');
-  if (blank < 0) return { base: key, demand: null };
-  return { base: key.slice(0, blank), demand: key.slice(blank + 1) as Demand };
+/** What a message says of itself, as far as it is heeded. */
+export function messageTlsOf({ sender, tls }: Pick<Envelope, 'sender' | 'tls'>, snapshot: Snapshot): MessageTls | null {
+  if (tls === undefined) return null;
+  // Mail taken with REQUIRETLS keeps it, whatever is offered by now (RFC 8689 4.1).
+  if (tls === 'required') return sender === '' ? 'requiretls-bounce' : 'requiretls';
+  return snapshot.requireTls.tlsRequiredNo ? 'optional' : null;
 }
 
-export function formatKey(base: string, demand: Demand | null): string {
-  return demand === null ? base : `${base} ${demand}`;
+export function parseKey(key: string): DestinationKey {
+  let base = key;
+  const last = (words: readonly string[]): string | null => {
+    const blank = base.lastIndexOf(' ');
+    const word = blank < 0 ? '' : base.slice(blank + 1);
+    if (!words.includes(word)) return null;
+    base = base.slice(0, blank);
+    return word;
+  };
+  const message = last(messages) as MessageTls | null;
+  const demand = last(demands) as Demand | null;
+  return { base, demand, message };
+}
+
+export function formatKey({ base, demand, message }: DestinationKey): string {
+  const demanding = demand === null ? base : `${base} ${demand}`;
+  return message === null ? demanding : `${demanding} ${message}`;
 }
 
 /** For a destination's key, a domain or an address. */
@@ -121,9 +146,13 @@ export function tlsControls(controls: DestinationControls): TlsControls {
   return { level, names: controls.names ?? ['host'] };
 }
 
-/** Every entry verifies some name of the domain itself: domains of one route must not share connections then. */
-export function verifiesDomain(snapshot: Snapshot): boolean {
+/**
+ * Every entry verifies some name of the domain itself: domains of one route must not share connections then. `message`: it
+ * verifies whatever the level is.
+ */
+export function verifiesDomain(snapshot: Snapshot, message: MessageTls | null): boolean {
   const all = tablesOf(snapshot).destinations.get('*');
   if (all?.names?.includes('domain') !== true) return false;
+  if (message !== null && message !== 'optional') return true;
   return snapshot.senders.length > 0 || all.tls === 'preferred-verify' || all.tls === 'required-verify';
 }

@@ -219,7 +219,7 @@ export class Delivery implements DestinationOwner {
     const groups = new Map<string, number[]>();
     for (const rid of task.rids) {
       const address = task.envelope.recipients[rid]?.address ?? '';
-      const key = destinationOfRecipient(address, task.envelope.sender, snapshot);
+      const key = destinationOfRecipient(address, task.envelope, snapshot);
       const group = groups.get(key);
       if (group === undefined) groups.set(key, [rid]);
       else group.push(rid);

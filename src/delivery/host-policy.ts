@@ -7,9 +7,10 @@ import type { MailResolver } from '../dns/resolver.ts';
 import type { TlsLevel } from '../smtp/client-owner.ts';
 import type { ClientCredentials, ClientTls } from '../tls/contexts.ts';
 import type { DaneVerdict } from '../tls/dane.ts';
+import { tlsPolicy } from '../tls/message-policy.ts';
 import type { StsSource, StsVerdict } from '../tls/mta-sts.ts';
-import { type Demand, needsDane, needsSts, type TlsControls, type TlsPolicy, tlsPolicy } from '../tls/policy.ts';
-import { controlsOf, parseKey, tlsControls } from './controls.ts';
+import { needsDane, needsSts, type TlsControls, type TlsPolicy } from '../tls/policy.ts';
+import { controlsOf, type DestinationKey, parseKey, tlsControls } from './controls.ts';
 import type { OutboundTls } from './outbound-tls.ts';
 import { type RouteHost, routeOf } from './route.ts';
 
@@ -27,7 +28,7 @@ export class DestinationTls {
   /** Equal stamps: the same controls, authorities and certificate. */
   readonly stamp: string;
   readonly #controls: TlsControls;
-  readonly #demand: Demand | null;
+  readonly #key: DestinationKey;
   /** Empty for a route that many domains share. */
   readonly #domain: string;
   /** Those of the service, or of an exception. */
@@ -42,13 +43,14 @@ export class DestinationTls {
 
   /** `level`: in place of the configured one. */
   constructor(key: string, snapshot: Snapshot, level: TlsControls['level'] | null = null) {
-    const { base, demand } = parseKey(key);
+    this.#key = parseKey(key);
+    const { base, demand, message } = this.#key;
     const controls = controlsOf(key, snapshot);
     this.#controls = level === null ? tlsControls(controls) : { ...tlsControls(controls), level };
-    this.#demand = demand;
     this.#domain = base.startsWith('route:') ? '' : base.slice(base.lastIndexOf('@') + 1);
     this.#tells = this.#domain !== '' && !this.#domain.startsWith('[') && routeOf(this.#domain, snapshot) === null;
-    this.#asksSts = this.#tells && (controls.mtaSts ?? snapshot.mtaSts.check) && needsSts(this.#controls.level, demand);
+    this.#asksSts =
+      this.#tells && (controls.mtaSts ?? snapshot.mtaSts.check) && needsSts(this.#controls.level, demand, message);
     this.#settings = controls.tlsException ?? snapshot.tls.outbound;
     const certificate = snapshot.certificates.find((one) => one.name === controls.certificate);
     this.#credentials =
@@ -58,7 +60,15 @@ export class DestinationTls {
     const { level: wanted, names } = this.#controls;
     const exception = controls.tlsException === undefined ? '' : JSON.stringify(controls.tlsException);
     const sts = this.#asksSts ? 'mta-sts' : '';
-    this.stamp = [wanted, demand ?? '', names.join(), this.#credentials?.stamp ?? '', exception, sts].join(' ');
+    this.stamp = [
+      wanted,
+      demand ?? '',
+      message ?? '',
+      names.join(),
+      this.#credentials?.stamp ?? '',
+      exception,
+      sts,
+    ].join(' ');
   }
 
   /** Asks beforehand what `policy` will ask, beside other questions. */
@@ -80,7 +90,8 @@ export class DestinationTls {
     { resolver }: PolicySources,
     sts: StsVerdict | null,
   ): TlsPolicy | Promise<TlsPolicy> {
-    if (!needsDane(this.#controls.level, this.#demand)) {
+    const { demand, message } = this.#key;
+    if (!needsDane(this.#controls.level, demand, message)) {
       if (sts !== this.#sts) this.#policies.clear();
       this.#sts = sts;
       let known = this.#policies.get(target.host);
@@ -105,10 +116,12 @@ export class DestinationTls {
   #make(target: RouteHost, nextHops: readonly string[], dane: DaneVerdict | null, sts: StsVerdict | null): TlsPolicy {
     return tlsPolicy({
       controls: this.#controls,
-      demand: this.#demand,
+      demand: this.#key.demand,
+      message: this.#key.message,
       domain: this.#domain,
       nextHops,
       host: isIP(target.host) === 0 ? target.host : null,
+      secureHost: target.secure,
       dane,
       sts,
       versions: this.#settings.versions,
@@ -120,6 +133,7 @@ export class DestinationTls {
 /** What the SMTP client does about STARTTLS under a policy. */
 export function clientLevel(policy: TlsPolicy): TlsLevel {
   if (!policy.starttls) return 'none';
+  if (policy.requireTls === 'demanded') return 'requiretls';
   return policy.onFailure.starttls === 'clear' ? 'preferred' : 'required';
 }
 

@@ -1,18 +1,22 @@
 // Why a connection never became ready: the lines of the log, and what to do next.
 import * as events from '../ledger/events.ts';
 import type { ClientEnd } from '../smtp/client-owner.ts';
-import { type Failure, ourFailure } from '../smtp/failure.ts';
+import { type Failure, ourBounce, ourFailure } from '../smtp/failure.ts';
 import type { ConnectFailure } from '../tls/connect.ts';
 import type { PeerVerdict } from '../tls/peer-check.ts';
+import type { TlsPolicy } from '../tls/policy.ts';
+import { remedyOf, type TlsFault } from '../tls/remedy.ts';
 import { noStartTls, type TlsProblem } from '../tls/tls-report.ts';
 import type { ConnectionSettings } from './connection.ts';
 
-/** What to do: try the next host, this one with older TLS, or stop here. */
+/** What to do: try the next host, this one with older TLS or without any, or stop here. */
 export interface OpenFailure {
   readonly failure: Failure;
-  readonly next: 'host' | 'legacy' | 'stop';
+  readonly next: 'host' | 'legacy' | 'clear' | 'stop';
   /** TLS was the cause: why, in plain words. */
   readonly tls: string | null;
+  /** TLS had to be, and was not: somebody may be in the way. */
+  readonly alert: boolean;
   /** What the domain is told; null: nothing (RFC 8460 4.3.4: not about networks and busy servers). */
   readonly problem: TlsProblem | null;
 }
@@ -29,42 +33,49 @@ export interface OpenEnd {
 export function openFailure(log: events.EventSink, settings: ConnectionSettings, how: OpenEnd): OpenFailure {
   const { dcid, target, policy, domain } = settings;
   const { end, handshake, rejected } = how;
-  const strict = policy.level !== 'none';
-  const afterTls = policy.onFailure.handshake === 'wait' ? 'stop' : 'host';
-  // Who reads a notice shall know who asks for it.
-  const asked = policy.trust === 'none' ? '' : ` (asked for by ${policy.why})`;
+  const alert = policy.level !== 'none';
   const required = () => {
-    if (strict) log.record(events.outgoingTlsRequired, dcid, target.address);
+    if (alert) log.record(events.outgoingTlsRequired, dcid, target.address);
   };
   if (rejected !== null) {
     const { detail, problem } = rejected;
     log.record(events.outgoingTlsFailed, dcid, detail);
     required();
-    return { failure: ourFailure('4.7.5', `${detail}${asked}`), next: 'host', tls: detail, problem };
+    const failure = tlsFailure(policy, '4.7.5', detail, 'certificate', target.host);
+    return { failure, next: 'host', tls: detail, alert, problem };
   }
   if (handshake !== null) {
-    if (handshake.retryLegacy || strict) log.record(events.outgoingTlsFailed, dcid, handshake.detail);
+    if (handshake.retryLegacy || alert) log.record(events.outgoingTlsFailed, dcid, handshake.detail);
     else log.record(events.outgoingTlsDeferring, dcid, handshake.detail, handshake.mismatch);
     if (handshake.explanation !== null) log.record(events.outgoingTlsExplained, dcid, handshake.explanation);
     const text = `TLS handshake failed: ${handshake.detail}`;
-    const failure = ourFailure('4.7.5', `${text}${asked}`);
+    const failed = tlsFailure(policy, '4.7.5', text, 'handshake', target.host);
+    // A connection that breaks off says nothing about what the host can do.
+    const failure = handshake.lost ? { ...failed, permanent: false, status: '4.7.5' } : failed;
     const problem: TlsProblem = { type: 'validation-failure', reason: handshake.detail };
-    if (handshake.retryLegacy) return { failure, next: 'legacy', tls: text, problem };
+    if (handshake.retryLegacy) return { failure, next: 'legacy', tls: text, alert, problem };
     required();
-    return { failure, next: afterTls, tls: text, problem };
+    const { handshake: after } = policy.onFailure;
+    return { failure, next: after === 'wait' ? 'stop' : after, tls: text, alert, problem };
   }
+  const { code, status, text } = end.failure;
   if (end.kind === 'tls-required') {
     required();
-    const failure = { ...end.failure, text: `${end.failure.text}${asked}` };
-    return { failure, next: 'host', tls: end.failure.text, problem: noStartTls(end.failure.text) };
+    const failure = tlsFailure(policy, status, text, 'starttls', target.host);
+    return { failure, next: 'host', tls: text, alert, problem: noStartTls(text) };
+  }
+  if (end.kind === 'no-requiretls') {
+    // The right host said so inside TLS: nobody is in the way, it only cannot do it.
+    const failure = tlsFailure(policy, status, text, 'requiretls', target.host);
+    return { failure, next: 'host', tls: text, alert: false, problem: null };
   }
   if (end.kind === 'starttls-injection') {
-    log.record(events.outgoingTlsDeferring, dcid, end.failure.text, false);
+    log.record(events.outgoingTlsDeferring, dcid, text, false);
     required();
-    const problem: TlsProblem = { type: 'validation-failure', reason: end.failure.text };
-    return { failure: end.failure, next: afterTls, tls: end.failure.text, problem };
+    const problem: TlsProblem = { type: 'validation-failure', reason: text };
+    const next = policy.onFailure.handshake === 'host' ? 'host' : 'stop';
+    return { failure: end.failure, next, tls: text, alert, problem };
   }
-  const { code, text } = end.failure;
   log.record(
     events.connectionError,
     dcid,
@@ -75,5 +86,16 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     how.localAddress,
     code === 0 ? 'network error' : 'unexpected SMTP response',
   );
-  return { failure: end.failure, next: 'host', tls: null, problem: null };
+  return { failure: end.failure, next: 'host', tls: null, alert: false, problem: null };
+}
+
+/** With who asks for TLS and what can be done: whoever reads a notice shall know. RFC 8689 4.2.1: without TLS such mail bounces. */
+export function tlsFailure(policy: TlsPolicy, status: string, text: string, fault: TlsFault, host: string): Failure {
+  const demanded = policy.requireTls === 'demanded';
+  const asked = policy.trust === 'none' && !demanded ? '' : ` (asked for by ${policy.why})`;
+  const remedy = remedyOf(policy, fault, host);
+  const whole = `${text}${asked}${remedy === '' ? '' : `; ${remedy}`}`;
+  if (fault === 'refused') return status.startsWith('5') ? ourBounce(status, whole) : ourFailure(status, whole);
+  if (!demanded) return ourFailure(status, whole);
+  return ourBounce(fault === 'requiretls' ? '5.7.30' : '5.7.10', whole);
 }

@@ -10,7 +10,7 @@ import type { TlsPolicy } from '../tls/policy.ts';
 import { refusalProblem } from '../tls/tls-report.ts';
 import { Connection, type ConnectionOwner, type DeliveryContext } from './connection.ts';
 import type { DestinationTls } from './host-policy.ts';
-import type { OpenFailure } from './open-failure.ts';
+import { type OpenFailure, tlsFailure } from './open-failure.ts';
 import { leadsToUs } from './own-address.ts';
 import { type RouteHost, resolveRoute } from './route.ts';
 import { recordSession } from './tls-results.ts';
@@ -55,6 +55,8 @@ export class Opening {
   #nextHops: readonly string[] = [];
   #next = 0;
   #dcid = 0;
+  /** What failed for now at one host; the message waits for that host whatever another one cannot do. */
+  #passing: Failure | null = null;
 
   /** `done` is called once, later, unless `cancel` comes first. */
   constructor(
@@ -84,7 +86,7 @@ export class Opening {
         this.#nextHops = route.nextHops;
         const fresh = route.hosts.filter((one) => !this.#memory.failed(one));
         this.#hosts = [...fresh, ...route.hosts.filter((one) => this.#memory.failed(one))];
-        this.#tryNext(ourFailure('4.4.4', 'no usable address'), false);
+        this.#tryNext(null, false);
       },
       (error: unknown) => {
         if (!this.#over) this.#finish(ourFailure('4.4.3', String(error)), false, '');
@@ -108,10 +110,12 @@ export class Opening {
     this.#done({ failure, dcid: this.#dcid, tls, host });
   }
 
-  #tryNext(last: Failure, tls: boolean): void {
+  #tryNext(last: Failure | null, tls: boolean): void {
     const target = this.#hosts[this.#next++];
+    if (last?.permanent === false) this.#passing = last;
     if (target === undefined) {
-      this.#finish(last, tls, this.#hosts.at(-1)?.host ?? '');
+      const failure = last ?? ourFailure('4.4.4', 'no usable address');
+      this.#finish(failure.code === 0 ? (this.#passing ?? failure) : failure, tls, this.#hosts.at(-1)?.host ?? '');
       return;
     }
     const policy = this.#settings.tls.policy(target, this.#nextHops, this.#context.host);
@@ -138,7 +142,8 @@ export class Opening {
     }
     const { domain } = this.#settings;
     host.log.record(events.outgoingHostRefused, domain, target.host, policy.wanted, policy.refusal);
-    this.#alert(target, policy, policy.refusal);
+    // For good: the domain has no such thing, and nobody is in the way.
+    if (policy.refusalStatus.startsWith('4')) this.#alert(target, policy, policy.refusal);
     const problem = refusalProblem(policy);
     if (problem !== null) {
       findLocalAddress(target, (localAddress) =>
@@ -147,7 +152,7 @@ export class Opening {
     }
     // All its addresses have the same policy.
     while (this.#hosts[this.#next]?.host === target.host) this.#next++;
-    this.#tryNext(ourFailure('4.7.5', policy.refusal), true);
+    this.#tryNext(tlsFailure(policy, policy.refusalStatus, policy.refusal, 'refused', target.host), true);
   }
 
   #alert({ host }: RouteHost, { wanted }: TlsPolicy, reason: string): void {
@@ -192,7 +197,8 @@ export class Opening {
     });
   }
 
-  #failed(target: RouteHost, policy: TlsPolicy, legacy: boolean, { failure, next, tls: cause }: OpenFailure): void {
+  #failed(target: RouteHost, policy: TlsPolicy, legacy: boolean, opened: OpenFailure): void {
+    const { failure, next, tls: cause } = opened;
     const { tls, host } = this.#context;
     if (next === 'legacy') {
       tls.rememberLegacy(target.host, Date.now());
@@ -203,7 +209,15 @@ export class Opening {
       this.#try(target, policy, true);
       return;
     }
-    if (cause !== null && policy.level !== 'none') this.#alert(target, policy, cause);
+    if (next === 'clear') {
+      host.log.record(
+        events.mailNotice,
+        `DCID ${this.#dcid} TLS with ${target.host} fails, and the message says TLS-Required: No: it goes on without`,
+      );
+      this.#try(target, { ...policy, starttls: false }, false);
+      return;
+    }
+    if (cause !== null && opened.alert) this.#alert(target, policy, cause);
     // What was remembered did not help: the next connection begins anew.
     if (legacy) tls.forgetLegacy(target.host);
     this.#memory.remember(target);

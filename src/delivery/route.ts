@@ -4,13 +4,16 @@ import { domainToASCII } from 'node:url';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { MailHost, MailResolver } from '../dns/resolver.ts';
 import { messageOf, PosternError } from '../errors.ts';
+import type { Envelope } from '../smtp/envelope.ts';
 import { type Failure, ourBounce, ourFailure } from '../smtp/failure.ts';
+import type { MessageTls } from '../tls/policy.ts';
 import {
   demandOf,
   dependsOnMessage,
   formatKey,
   hasAddressEntry,
   hasOwnEntry,
+  messageTlsOf,
   parseKey,
   verifiesDomain,
 } from './controls.ts';
@@ -84,21 +87,33 @@ export function canonicalDomain(domain: string): string {
  * unless `destinations` has an entry of its own for the domain.
  */
 export function destinationOf(domain: string, snapshot: Snapshot): string {
+  return baseOf(domain, snapshot, null);
+}
+
+function baseOf(domain: string, snapshot: Snapshot, message: MessageTls | null): string {
   const name = canonicalDomain(domain);
   const to = routeOf(name, snapshot);
-  if (to === null || hasOwnEntry(name, snapshot) || verifiesDomain(snapshot)) return name;
+  if (to === null || hasOwnEntry(name, snapshot) || verifiesDomain(snapshot, message)) return name;
   return routePrefix + to.join(',');
 }
 
-/** The key of one recipient's destination; equal to `destinationOf` unless entries name addresses or senders. */
-export function destinationOfRecipient(address: string, sender: string, snapshot: Snapshot): string {
+/**
+ * The key of one recipient's destination; equal to `destinationOf` unless entries name addresses or senders, or the message says
+ * something about TLS itself.
+ */
+export function destinationOfRecipient(
+  address: string,
+  envelope: Pick<Envelope, 'sender' | 'tls'>,
+  snapshot: Snapshot,
+): string {
   const at = address.lastIndexOf('@') + 1;
-  const plain = destinationOf(address.slice(at), snapshot);
-  if (!dependsOnMessage(snapshot)) return plain;
+  const message = messageTlsOf(envelope, snapshot);
+  const plain = baseOf(address.slice(at), snapshot, message);
+  if (!dependsOnMessage(snapshot)) return formatKey({ base: plain, demand: null, message });
   const whole = `${address.slice(0, at).toLowerCase()}${canonicalDomain(address.slice(at))}`;
   if (snapshot.tlsReports.receive.includes(whole)) return ownReports;
   const base = hasAddressEntry(whole, snapshot) ? whole : plain;
-  return formatKey(base, demandOf(sender, snapshot));
+  return formatKey({ base, demand: demandOf(envelope.sender, snapshot), message });
 }
 
 /** The domain of a key; null for a route that many share. */

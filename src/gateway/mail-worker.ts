@@ -249,12 +249,12 @@ export class MailWorker implements ThreadBody {
   /** Destination key → indexes of its recipients. */
   #group(envelope: Envelope): Map<string, number[]> {
     const groups = new Map<string, number[]>();
-    const { recipients, sender } = envelope;
-    const whole = dependsOnMessage(this.#snapshot);
+    const { recipients } = envelope;
+    const whole = envelope.tls !== undefined || dependsOnMessage(this.#snapshot);
     for (let rid = 0; rid < recipients.length; rid++) {
       const address = recipients[rid]?.address ?? '';
       const destination = whole
-        ? destinationOfRecipient(address, sender, this.#snapshot)
+        ? destinationOfRecipient(address, envelope, this.#snapshot)
         : this.#destination(address.slice(address.lastIndexOf('@') + 1));
       const group = groups.get(destination);
       if (group === undefined) groups.set(destination, [rid]);

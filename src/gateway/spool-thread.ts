@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { destinationOf } from '../delivery/route.ts';
+import { destinationOfRecipient } from '../delivery/route.ts';
 import { PosternError } from '../errors.ts';
 import { createEventSink } from '../ledger/sink.ts';
 import { Spool } from '../spool/spool.ts';
@@ -14,7 +14,7 @@ await runThread(async (data) => {
     snapshot: data.snapshot,
     ids: data.ids,
     log,
-    destinationOf,
+    destinationOf: destinationOfRecipient,
   });
   return {
     prepare: async (snapshot) => ({ activate: () => spool.apply(snapshot), abandon: () => undefined }),

@@ -167,6 +167,14 @@ export const subject = define<[mid: number, subject: string]>(
   ['mid', 'subject'],
   (mid, text) => `MID ${mid} Subject "${text}"`,
 );
+/** What a message itself says about TLS (RFC 8689): `required` by REQUIRETLS, `optional` by `TLS-Required: No`. */
+export const messageTls = define<[mid: number, tls: string]>(
+  'mail',
+  'Info',
+  'message.tls',
+  ['mid', 'tls'],
+  (mid, tls) => `MID ${mid} ${tls === 'required' ? 'REQUIRETLS' : 'TLS-Required: No'}`,
+);
 export const messageReady = define<[mid: number, bytes: number, sender: string]>(
   'mail',
   'Info',

@@ -3,7 +3,8 @@ import type { Failure, RecipientFailure } from './failure.ts';
 import type { OutgoingMessage } from './outgoing.ts';
 import type { Reply } from './reply.ts';
 
-export type TlsLevel = 'none' | 'preferred' | 'required';
+/** `requiretls`: required, and the server must offer REQUIRETLS inside it. */
+export type TlsLevel = 'none' | 'preferred' | 'required' | 'requiretls';
 
 /** What the client waits for: decides which deadline holds. */
 export type Waiting =
@@ -21,7 +22,15 @@ export type Waiting =
 
 /** Why a connection is of no use any more. */
 export interface ClientEnd {
-  readonly kind: 'quit' | 'closing' | 'greeting' | 'ehlo' | 'tls-required' | 'starttls-injection' | 'protocol';
+  readonly kind:
+    | 'quit'
+    | 'closing'
+    | 'greeting'
+    | 'ehlo'
+    | 'tls-required'
+    | 'no-requiretls'
+    | 'starttls-injection'
+    | 'protocol';
   readonly failure: Failure;
 }
 

@@ -3,6 +3,7 @@ import { type ClientEnd, type ClientOwner, type TlsLevel, type Waiting, waitingF
 import {
   type Failure,
   isPositive,
+  ourBounce,
   ourFailure,
   type Phase,
   type RecipientFailure,
@@ -35,6 +36,8 @@ export class Client<M extends OutgoingMessage> {
   #waiting: Waiting = 'greeting';
   #extensions: Extensions = noExtensions;
   #secure = false;
+  /** The server is who it should be: REQUIRETLS may be said. */
+  #proven = false;
   #helo = false;
   #serverName = '';
   #message: M | null = null;
@@ -89,9 +92,13 @@ export class Client<M extends OutgoingMessage> {
     }
   }
 
-  /** The TLS handshake is done: everything the server said before is forgotten (RFC 3207 4.2). */
-  secured(): void {
+  /**
+   * The TLS handshake is done: everything the server said before is forgotten (RFC 3207 4.2). `proven`: host and certificate are
+   * what REQUIRETLS asks for.
+   */
+  secured(proven = false): void {
     this.#secure = true;
+    this.#proven = proven;
     this.#extensions = noExtensions;
     this.#greet();
   }
@@ -181,9 +188,9 @@ export class Client<M extends OutgoingMessage> {
 
   #ehloReply(reply: Reply): void {
     if (reply.code === 250) {
-      this.#extensions = this.#helo ? noExtensions : parseExtensions(reply);
+      this.#extensions = this.#helo ? noExtensions : this.#offered(reply);
       if (this.#serverName === '') this.#serverName = nameIn(reply);
-      if (this.#secure || this.#level === 'none') this.#idle();
+      if (this.#secure || this.#level === 'none') this.#prepared();
       else if (this.#extensions.starttls) {
         this.#waiting = 'starttls';
         this.#owner.write('STARTTLS\r\n');
@@ -193,6 +200,17 @@ export class Client<M extends OutgoingMessage> {
       this.#helo = true;
       this.#owner.write(`HELO ${this.#hostname}\r\n`);
     } else this.#end('ehlo', replyFailure(reply, 'ehlo'));
+  }
+
+  /** REQUIRETLS counts inside TLS, and from a server that has proven itself (RFC 8689 2). */
+  #offered(reply: Reply): Extensions {
+    const offered = parseExtensions(reply);
+    return offered.requireTls && !this.#proven ? { ...offered, requireTls: false } : offered;
+  }
+
+  #prepared(): void {
+    if (this.#level !== 'requiretls' || this.#extensions.requireTls) this.#idle();
+    else this.#end('no-requiretls', ourBounce('5.7.30', 'REQUIRETLS is not offered'));
   }
 
   #starttlsReply(reply: Reply): void {
@@ -212,7 +230,8 @@ export class Client<M extends OutgoingMessage> {
   }
 
   #goOnInClear(why: string): void {
-    if (this.#level === 'required') this.#end('tls-required', ourFailure('4.7.4', `TLS is required, but ${why}`));
+    if (this.#level === 'required' || this.#level === 'requiretls')
+      this.#end('tls-required', ourFailure('4.7.4', `TLS is required, but ${why}`));
     else this.#idle();
   }
 

@@ -10,6 +10,8 @@ export interface MailCommand {
   readonly size: number | null;
   readonly body: Envelope['body'];
   readonly smtputf8: boolean;
+  /** REQUIRETLS (RFC 8689 2). */
+  readonly requireTls: boolean;
   readonly ret: Envelope['ret'];
   readonly envid: string | undefined;
 }
@@ -65,6 +67,7 @@ export function parseMail(line: string): MailCommand | Refusal {
   let size: number | null = null;
   let body: Envelope['body'];
   let smtputf8 = false;
+  let requireTls = false;
   let ret: Envelope['ret'];
   let envid: string | undefined;
   if (path.end < text.length) {
@@ -86,6 +89,10 @@ export function parseMail(line: string): MailCommand | Refusal {
           if (value !== null) return '501 5.5.4 SMTPUTF8 takes no value';
           smtputf8 = true;
           break;
+        case 'REQUIRETLS':
+          if (value !== null) return '501 5.5.4 REQUIRETLS takes no value';
+          requireTls = true;
+          break;
         case 'RET': {
           const what = value?.toUpperCase();
           if (what !== 'FULL' && what !== 'HDRS') return '501 5.5.4 RET must be FULL or HDRS';
@@ -105,7 +112,7 @@ export function parseMail(line: string): MailCommand | Refusal {
     }
   }
   if (path.international && !smtputf8) return internationalRefusal;
-  return { sender: path.address, size, body, smtputf8, ret, envid };
+  return { sender: path.address, size, body, smtputf8, requireTls, ret, envid };
 }
 
 /** `RCPT TO:<path> parameters`; `smtputf8`: MAIL had it. */

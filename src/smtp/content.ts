@@ -81,6 +81,10 @@ export class Content {
   get subject(): string | null {
     return this.#header.subject;
   }
+  /** The header says `TLS-Required: No` (RFC 8689 3). */
+  get tlsOptional(): boolean {
+    return this.#header.tlsOptional;
+  }
 
   /** The next `size` octets are a chunk (RFC 3030). */
   openChunk(size: number, last: boolean): void {

@@ -24,4 +24,6 @@ export interface Envelope {
   readonly envid?: string;
   /** Fields of ours with their line ends that go out in front of the stored message: its DKIM signatures. ASCII. */
   readonly head?: string;
+  /** RFC 8689: `required` by REQUIRETLS at MAIL, `optional` by `TLS-Required: No` in the header of a message without it. */
+  readonly tls?: 'required' | 'optional';
 }

@@ -10,6 +10,8 @@ export interface SessionSettings extends MessageLimits {
   readonly recipients: number;
   readonly messagesPerConnection: number;
   readonly errors: number;
+  /** REQUIRETLS is offered inside TLS. */
+  readonly requireTls: boolean;
 }
 
 /** A message whose end has come and which has nothing wrong with it. */

@@ -1,11 +1,13 @@
-// What the receiving side wants to know of a message's header: Message-ID, Subject, the number of Received fields, and whether
-// the header ends within bounds. Pure; fed with
-// pieces of the body as latin1 texts; keeps nothing but one unfinished line and the two fields.
+// What the receiving side wants to know of a message's header: Message-ID, Subject, TLS-Required, the number of Received fields,
+// and whether the header ends within bounds. Pure; fed with pieces of the body as latin1 texts; keeps nothing but one
+// unfinished line and the three fields.
 
 /** RFC 5322 3.6.4 knows no bound; a log line does. */
 const maximumMessageId = 512;
 /** Of the raw Subject, before decoding: what is kept for the log. */
 const maximumSubject = 1024;
+/** Of TLS-Required: `No` and white space; what is longer is something else. */
+const maximumTlsRequired = 128;
 /** Of one line that goes on in the next piece: enough to know the field and its value for the log. */
 const maximumKept = 1024;
 
@@ -17,8 +19,11 @@ export class HeaderScanner {
   received = 0;
   #messageId: string | null = null;
   #subject: string | null = null;
+  #tlsRequired: string | null = null;
+  /** RFC 8689 3: there must be no more than one; two say nothing. */
+  #tlsRequiredTwice = false;
   /** The field of the line before, for folded lines. */
-  #field: 'message-id' | 'subject' | 'other' = 'other';
+  #field: 'message-id' | 'subject' | 'tls-required' | 'other' = 'other';
   /** Beginning of a line whose end has not come yet. */
   #partial = '';
   #size = 0;
@@ -74,6 +79,14 @@ export class HeaderScanner {
     return this.#subject === null ? null : decodeWords(this.#subject.trim());
   }
 
+  /** `TLS-Required: No`, once and nothing else (RFC 8689 3). */
+  get tlsOptional(): boolean {
+    const value = this.#tlsRequired;
+    // What fills its room was cut.
+    if (value === null || this.#tlsRequiredTwice || value.length >= maximumTlsRequired) return false;
+    return value.trim().toLowerCase() === 'no';
+  }
+
   /** A line from `start` to its LF. */
   #line(text: string, start: number, lf: number): void {
     let end = lf > start && text.charCodeAt(lf - 1) === 0x0d ? lf - 1 : lf;
@@ -87,6 +100,9 @@ export class HeaderScanner {
       if (this.#field === 'subject') this.#subject = append(this.#subject, text.slice(start, end), maximumSubject);
       if (this.#field === 'message-id') {
         this.#messageId = append(this.#messageId, text.slice(start, end), maximumMessageId);
+      }
+      if (this.#field === 'tls-required') {
+        this.#tlsRequired = append(this.#tlsRequired, text.slice(start, end), maximumTlsRequired);
       }
       return;
     }
@@ -111,6 +127,13 @@ export class HeaderScanner {
         if (this.#subject === null && isName(text, start, colon, 'subject')) {
           this.#field = 'subject';
           this.#subject = text.slice(colon + 1, Math.min(end, colon + 1 + maximumSubject));
+        }
+        return;
+      case 0x74: // t
+        if (isName(text, start, colon, 'tls-required')) {
+          this.#tlsRequiredTwice = this.#tlsRequired !== null;
+          this.#field = 'tls-required';
+          this.#tlsRequired ??= text.slice(colon + 1, Math.min(end, colon + 1 + maximumTlsRequired));
         }
         return;
     }

@@ -63,6 +63,7 @@ export class Intake<B> {
     const { envelope } = message;
     if (message.messageId !== null) log.record(event.messageId, mid, message.messageId);
     if (message.subject !== null) log.record(event.subject, mid, message.subject);
+    if (envelope.tls !== undefined) log.record(event.messageTls, mid, envelope.tls);
     log.record(event.messageReady, mid, message.size, envelope.sender);
     log.record(event.messageMatched, mid, 'DEFAULT');
     const writer = this.#writer;

@@ -17,8 +17,8 @@ export interface OutgoingMessage {
 }
 
 /**
- * The recipients that the message can be sent to at all. The others are added to `failures`: the size (RFC 1870 6.1),
- * SMTPUTF8 (RFC 6531 3.2), or an address that must never get into a command.
+ * The recipients that the message can be sent to at all. The others are added to `failures`: REQUIRETLS (RFC 8689 4.2.1), the
+ * size (RFC 1870 6.1), SMTPUTF8 (RFC 6531 3.2), or an address that must never get into a command.
  */
 export function sendable(
   message: OutgoingMessage,
@@ -26,12 +26,16 @@ export function sendable(
   failures: RecipientFailure[],
 ): readonly number[] {
   const { envelope, rids, size } = message;
-  const { largest, smtputf8 } = offered;
+  const { largest, smtputf8, requireTls } = offered;
   const refuse = (status: string, text: string): readonly number[] => {
     const failure = ourBounce(status, text);
     for (const rid of rids) failures.push({ rid, ...failure });
     return [];
   };
+  if (envelope.tls === 'required' && !requireTls && envelope.sender !== '') {
+    // No connection without it is made for such a message; should one ever come here, it goes no further.
+    return refuse('5.7.30', 'REQUIRETLS is not offered');
+  }
   if (largest > 0 && size > largest) {
     return refuse('5.3.4', `message of ${size} bytes exceeds the limit of ${largest} of the server`);
   }
@@ -72,6 +76,7 @@ export function mailCommand(message: OutgoingMessage, offered: Extensions): stri
     if (envelope.ret !== undefined) command += ` RET=${envelope.ret}`;
     if (envelope.envid !== undefined) command += ` ENVID=${envelope.envid}`;
   }
+  if (offered.requireTls && envelope.tls === 'required') command += ' REQUIRETLS';
   return `${command}\r\n`;
 }
 

@@ -24,7 +24,7 @@ const policies = new WeakMap<Snapshot, InboundPolicy>();
 export function inboundPolicy(snapshot: Snapshot): InboundPolicy {
   let policy = policies.get(snapshot);
   if (policy === undefined) {
-    const { limits, hostname, timeouts } = snapshot;
+    const { limits, hostname, timeouts, requireTls } = snapshot;
     const settings = (tls: TlsMode): SessionSettings => ({
       hostname,
       tls,
@@ -34,6 +34,7 @@ export function inboundPolicy(snapshot: Snapshot): InboundPolicy {
       recipients: limits.recipients,
       messagesPerConnection: limits.messagesPerConnection,
       errors: limits.errors,
+      requireTls: requireTls.offer,
       hops: limits.hops,
     });
     policy = {

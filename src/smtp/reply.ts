@@ -140,6 +140,8 @@ export interface Extensions {
   readonly eightBitMime: boolean;
   readonly smtputf8: boolean;
   readonly dsn: boolean;
+  /** RFC 8689. */
+  readonly requireTls: boolean;
   /** SIZE is offered (RFC 1870). */
   readonly size: boolean;
   /** The largest message it takes, bytes; 0: not said. */
@@ -155,6 +157,7 @@ export const noExtensions: Extensions = {
   eightBitMime: false,
   smtputf8: false,
   dsn: false,
+  requireTls: false,
   size: false,
   largest: 0,
   mostRecipients: 0,
@@ -171,6 +174,7 @@ export function parseExtensions(reply: Reply): Extensions {
     else if (keyword === '8BITMIME') found.eightBitMime = true;
     else if (keyword === 'SMTPUTF8') found.smtputf8 = true;
     else if (keyword === 'DSN') found.dsn = true;
+    else if (keyword === 'REQUIRETLS') found.requireTls = true;
     else if (keyword === 'SIZE') {
       found.size = true;
       found.largest = number(parameters[0]);

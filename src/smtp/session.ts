@@ -12,7 +12,7 @@ import {
 } from './command.ts';
 import { Content, sizeFault, toleratedSize } from './content.ts';
 import type { Recipient } from './envelope.ts';
-import { ehloReply, helpReply, mayBeClear } from './extensions.ts';
+import { ehloReply, helpReply, mayBeClear, requireTlsRefusal } from './extensions.ts';
 import type { SessionHandler, SessionSettings } from './handler.ts';
 import { LineReader, lineRefusals } from './line.ts';
 import { Transaction } from './transaction.ts';
@@ -338,7 +338,8 @@ export class Session {
       return '421 4.7.0 Too many messages on one connection; connect again';
     }
     if (mail.size !== null && mail.size > settings.messageSize) return sizeFault(settings).refusal;
-    const refusal = this.#handler.mail(mail.sender);
+    const refusal =
+      (mail.requireTls ? requireTlsRefusal(settings, this.secure) : null) ?? this.#handler.mail(mail.sender);
     if (refusal !== null) return refusal;
     this.#transaction = new Transaction(mail);
     return '250 2.1.0 Ok';
@@ -442,8 +443,8 @@ export class Session {
       case 'end': {
         this.#reading = 'command';
         this.#waiting = 'message';
-        const { size, messageId, subject } = content;
-        this.#handler.complete({ envelope: transaction.envelope, size, messageId, subject });
+        const { size, messageId, subject, tlsOptional } = content;
+        this.#handler.complete({ envelope: transaction.completed(tlsOptional), size, messageId, subject });
       }
     }
     return next;

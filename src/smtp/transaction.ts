@@ -34,7 +34,7 @@ export class Transaction {
 
   /** Made at the first call; recipients are complete by then. */
   get envelope(): Envelope {
-    const { sender, body, smtputf8, ret, envid } = this.mail;
+    const { sender, body, smtputf8, requireTls, ret, envid } = this.mail;
     this.#envelope ??= {
       sender,
       recipients: this.recipients,
@@ -42,7 +42,14 @@ export class Transaction {
       ...(smtputf8 ? { smtputf8 } : {}),
       ...(ret === undefined ? {} : { ret }),
       ...(envid === undefined ? {} : { envid }),
+      ...(requireTls ? { tls: 'required' } : {}),
     };
     return this.#envelope;
+  }
+
+  /** The envelope under which the message is kept. `tlsOptional`: its header says `TLS-Required: No`. */
+  completed(tlsOptional: boolean): Envelope {
+    // RFC 8689 4.1: the field is ignored where REQUIRETLS was given.
+    return tlsOptional && !this.mail.requireTls ? { ...this.envelope, tls: 'optional' } : this.envelope;
   }
 }

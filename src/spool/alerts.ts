@@ -88,7 +88,7 @@ export class Alerts {
     context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });
     const groups = new Map<string, number[]>();
     for (const [rid, address] of recipients.entries()) {
-      const key = context.destinationOf(domainOf(address));
+      const key = context.destinationOf(address, envelope);
       const group = groups.get(key);
       if (group === undefined) groups.set(key, [rid]);
       else group.push(rid);

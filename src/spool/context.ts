@@ -1,6 +1,7 @@
 // What the parts of the spool share: dispatch, settlement and the administrator's queries.
 import type { Snapshot } from '../config/snapshot.ts';
 import type { EventSink } from '../ledger/events.ts';
+import type { Envelope } from '../smtp/envelope.ts';
 import type { Destinations } from './destinations.ts';
 import type { Flights } from './flights.ts';
 import type { Store } from './store.ts';
@@ -17,8 +18,8 @@ export interface SpoolContext {
   now(): number;
   /** 0 to 1. */
   random(): number;
-  /** Key of the destination that mail for a domain goes to. */
-  destinationOf(domain: string): string;
+  /** Key of the destination that mail under this envelope goes to for one of its recipients. */
+  destinationOf(address: string, envelope: Envelope): string;
   /** A message of our own, signed where its domain has a key. */
   sign(message: Uint8Array, now: number): Uint8Array;
   /** Done once the transaction under way is on disk, forgotten if it fails: all that memory and log learn of it. */

@@ -48,9 +48,12 @@ export function wants(recipient: Recipient, kind: NoticeKind): boolean {
   return notify.includes(kind === 'failed' ? 'FAILURE' : kind === 'delayed' ? 'DELAY' : 'SUCCESS');
 }
 
-/** RET=FULL counts for failures only (RFC 3461 4.3), and within `returnLimit`. Without RET: the header. */
+/**
+ * RET=FULL counts for failures only (RFC 3461 4.3), within `returnLimit`, and never with REQUIRETLS (RFC 8689 5). Without RET: the
+ * header.
+ */
 export function returnsFull(kind: NoticeKind, envelope: Envelope, size: number): boolean {
-  return kind === 'failed' && envelope.ret === 'FULL' && size <= returnLimit;
+  return kind === 'failed' && envelope.ret === 'FULL' && envelope.tls !== 'required' && size <= returnLimit;
 }
 
 /** The header with the line end of its last field; of an over-long one the fields within `headerLimit`. */
@@ -108,6 +111,8 @@ export function composeNotice(notice: Notice): { readonly envelope: Envelope; re
       recipients: [{ address: envelope.sender }],
       ...(eight ? { body: '8BITMIME' as const } : {}),
       ...(utf8 ? { smtputf8: true } : {}),
+      // RFC 8689 5: it tells of the message what the message itself was to be protected for.
+      ...(envelope.tls === 'required' ? { tls: 'required' as const } : {}),
     },
     body: concat([Buffer.from(head, 'utf8'), returned, Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1')]),
   };

@@ -10,6 +10,7 @@ import {
   messageQueued,
   messageReady,
   messageStart,
+  messageTls,
   messageTo,
 } from '../ledger/events.ts';
 import type { Envelope } from '../smtp/envelope.ts';
@@ -76,7 +77,7 @@ function enqueueNotice(
   const now = context.now();
   const body = context.sign(unsigned, now);
   const address = envelope.recipients[0]?.address ?? '';
-  const destination = context.destinationOf(address.slice(address.lastIndexOf('@') + 1));
+  const destination = context.destinationOf(address, envelope);
   context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });
   context.store.putJob({
     mid,
@@ -98,6 +99,7 @@ function enqueueNotice(
     log.record(messageStart, mid, 0);
     log.record(messageFrom, mid, 0, '');
     log.record(messageTo, mid, 0, 0, address);
+    if (envelope.tls !== undefined) log.record(messageTls, mid, envelope.tls);
     log.record(messageReady, mid, body.length, '');
     log.record(messageQueued, mid);
     context.countMessages(1);

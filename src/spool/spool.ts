@@ -8,6 +8,7 @@ import { SigningKeys } from '../dkim/keys.ts';
 import { signMessage } from '../dkim/sign.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import type { EventSink } from '../ledger/events.ts';
+import type { Envelope } from '../smtp/envelope.ts';
 import { Alerts } from './alerts.ts';
 import { Channel } from './channel.ts';
 import type { SpoolContext } from './context.ts';
@@ -36,8 +37,8 @@ export interface SpoolOptions {
   readonly log: EventSink;
   /** ms since the epoch. */
   readonly now?: () => number;
-  /** Key of the destination of a domain, for the notices that the spool writes; without it the domain itself. */
-  readonly destinationOf?: (domain: string, snapshot: Snapshot) => string;
+  /** Key of a recipient's destination, for the notices that the spool writes; without it the domain. */
+  readonly destinationOf?: (address: string, envelope: Envelope, snapshot: Snapshot) => string;
 }
 
 /** How often time alone makes a turn: due jobs, old messages, space. */
@@ -76,7 +77,7 @@ export class Spool {
 
   /** Opens the queue and makes due what a crash interrupted. Throws PosternError with a remedy. */
   constructor(options: SpoolOptions) {
-    const { directory, snapshot, log, now = Date.now, destinationOf = (domain: string) => domain } = options;
+    const { directory, snapshot, log, now = Date.now, destinationOf = domainOf } = options;
     this.#snapshot = snapshot;
     this.#signing = new SigningKeys(snapshot.dkim);
     const tell = (full: boolean) => {
@@ -101,7 +102,7 @@ export class Spool {
       snapshot: () => this.#snapshot,
       now,
       random: Math.random,
-      destinationOf: (domain) => destinationOf(domain, this.#snapshot),
+      destinationOf: (address, envelope) => destinationOf(address, envelope, this.#snapshot),
       sign: (message, now) => signMessage(message, this.#signing, now),
       after: (effect) => transaction.after(effect),
       undo: (effect) => transaction.undo(effect),
@@ -407,4 +408,8 @@ export class Spool {
       oldest: oldest === undefined ? null : (this.#store.messageHead(oldest)?.received ?? null),
     };
   }
+}
+
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1);
 }

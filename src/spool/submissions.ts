@@ -36,8 +36,9 @@ export function submit(
 function enqueue(context: SpoolContext, { sender, recipient, body, title, id }: Submission, now: number): number {
   const mid = nextId(context.ids, 'mid');
   // Whoever wrote it is told by the log; a notice to itself would only be more mail.
-  const envelope: Envelope = { sender, recipients: [{ address: recipient, notify: ['NEVER'] }] };
-  const destination = context.destinationOf(recipient.slice(recipient.lastIndexOf('@') + 1));
+  // RFC 8460 3: a report about TLS that fails must not be held back by just that.
+  const envelope: Envelope = { sender, recipients: [{ address: recipient, notify: ['NEVER'] }], tls: 'optional' };
+  const destination = context.destinationOf(recipient, envelope);
   context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });
   context.store.putJob({
     mid,

@@ -42,6 +42,8 @@ export interface ConnectFailure {
   readonly explanation: string | null;
   /** The versions were the cause. */
   readonly mismatch: boolean;
+  /** The connection ended, or time was over, without a word of TLS about why. */
+  readonly lost: boolean;
   /** Dial once more and give `legacy: true`. Never after a reset, a timeout or any other alert: anybody can cause those. */
   readonly retryLegacy: boolean;
 }
@@ -90,7 +92,7 @@ export function connectTls(
     secure.on('error', ignore);
     secure.destroy();
     const explanation = explainOutbound(cause, tls.settings, { retry: retryLegacy });
-    handlers.failed({ detail, explanation, mismatch, retryLegacy });
+    handlers.failed({ detail, explanation, mismatch, lost: cause.kind !== 'openssl', retryLegacy });
   };
   const onError = (error: Error) => {
     const openssl = opensslError(error);

@@ -20,6 +20,12 @@ export type DestinationLevel = (typeof destinationLevels)[number];
 /** What mail of one sender demands of its way, whatever the destination's level is. */
 export type Demand = 'required' | 'required-verify' | 'dane-only';
 
+/**
+ * What a message itself says about its way (RFC 8689): `requiretls`; the same of a bounce, which goes out also where nobody
+ * offers REQUIRETLS (5); `optional`: `TLS-Required: No`.
+ */
+export type MessageTls = 'requiretls' | 'requiretls-bounce' | 'optional';
+
 /** What the configuration says about one destination. */
 export interface TlsControls {
   readonly level: DestinationLevel;
@@ -30,12 +36,16 @@ export interface TlsControls {
 export interface PolicyInput {
   readonly controls: TlsControls;
   readonly demand: Demand | null;
+  /** Null: nothing. */
+  readonly message: MessageTls | null;
   /** The recipient's domain; empty for a route that many share. */
   readonly domain: string;
   /** The domain that DNS was asked for and where its CNAMEs lead; empty where the host was configured. */
   readonly nextHops: readonly string[];
   /** Name of the host; null for one that has only an address. */
   readonly host: string | null;
+  /** The name came from a signed answer about MX, or from the configuration. */
+  readonly secureHost: boolean;
   /** Null: nobody asked, because the level does not need it. */
   readonly dane: DaneVerdict | null;
   /** Of the recipient's domain; null: nobody asked, because hosts or level are configured. */
@@ -50,8 +60,11 @@ export interface PolicyInput {
 export type PolicyFacts = Pick<PolicyInput, 'domain' | 'dane' | 'sts'>;
 
 export interface TlsPolicy {
-  /** The level in force, for the log: that of the destination, or what is stricter: the sender's demand, the domain's MTA-STS. */
-  readonly wanted: DestinationLevel | 'mta-sts';
+  /**
+   * The level in force, for the log: that of the destination, or what is stricter: the sender's demand, the domain's MTA-STS,
+   * the message's REQUIRETLS. `optional`: the message does not insist, and nobody else does.
+   */
+  readonly wanted: DestinationLevel | 'mta-sts' | 'requiretls' | 'optional';
   /** How the host is known to be the right one. */
   readonly trust: 'none' | 'mta-sts' | 'dnssec';
   /** The least that the connection must have. */
@@ -70,12 +83,16 @@ export interface TlsPolicy {
   readonly onFailure: {
     /** STARTTLS is not offered or refused. */
     readonly starttls: 'clear' | 'host';
-    /** The handshake failed. `wait`: no other host either. */
-    readonly handshake: 'wait' | 'host';
+    /** The handshake failed. `wait`: no other host either; `clear`: the same host, without TLS. */
+    readonly handshake: 'wait' | 'host' | 'clear';
     readonly certificate: 'accept' | 'host';
   };
   /** The host must not be dialled at all now, and why. */
   readonly refusal: string | null;
+  /** Of `refusal`, as an enhanced status code; one of class 5 does not change by waiting. */
+  readonly refusalStatus: string;
+  /** REQUIRETLS goes with MAIL: `demanded`, or nothing is sent; `preferred`: where it can. */
+  readonly requireTls: 'demanded' | 'preferred' | null;
   /** The domain's MTA-STS policy, in mode `testing` too. */
   readonly sts: AppliedSts | null;
   /** For the report to the domain; null: it gets none. */
@@ -84,7 +101,7 @@ export interface TlsPolicy {
   readonly why: string;
 }
 
-type Bare = Omit<TlsPolicy, 'facts'>;
+export type BarePolicy = Omit<TlsPolicy, 'facts'>;
 
 export interface AppliedSts {
   /** The recipient's. */
@@ -94,6 +111,8 @@ export interface AppliedSts {
   readonly named: boolean;
 }
 
+/** The host may be dialled, and nothing is asked beyond TLS itself. */
+const free = { refusal: null, refusalStatus: '4.7.5', requireTls: null } as const;
 const strict = { starttls: 'host', handshake: 'host', certificate: 'host' } as const;
 const encrypting = { starttls: 'host', handshake: 'wait', certificate: 'accept' } as const;
 const opportunistic = { starttls: 'clear', handshake: 'wait', certificate: 'accept' } as const;
@@ -110,8 +129,11 @@ const rank: Readonly<Record<DestinationLevel, number>> = {
 };
 
 /** Whether what DNS says about TLSA decides anything at this level. */
-export function needsDane(level: DestinationLevel, demand: Demand | null): boolean {
-  return level === 'dane' || level === 'dane-only' || demand === 'dane-only';
+export function needsDane(level: DestinationLevel, demand: Demand | null, message: MessageTls | null): boolean {
+  if (level === 'dane-only' || demand === 'dane-only') return true;
+  // REQUIRETLS takes either proof of a certificate, unless the administrator named one.
+  if (message === 'requiretls') return level !== 'required-verify';
+  return level === 'dane' && message !== 'optional';
 }
 
 /** What must be reached at least: the level, or what the sender demands beyond it. */
@@ -120,19 +142,32 @@ export function stricter(level: DestinationLevel, demand: Demand | null): Destin
 }
 
 /** Whether the domain's MTA-STS policy decides anything at this level: only who switches TLS off does not want it. */
-export function needsSts(level: DestinationLevel, demand: Demand | null): boolean {
-  return stricter(level, demand) !== 'none';
+export function needsSts(level: DestinationLevel, demand: Demand | null, message: MessageTls | null): boolean {
+  if (message === 'optional') return false;
+  return message === 'requiretls' || stricter(level, demand) !== 'none';
 }
 
-export function tlsPolicy(input: PolicyInput): TlsPolicy {
-  const { domain, dane, sts, tells = false } = input;
-  const policy = withSts(input, controlledPolicy(input));
-  // Who switches TLS off has nothing to tell.
-  return { ...policy, facts: tells && policy.starttls ? { domain, dane, sts } : null };
+/** The policy for a message that says nothing about TLS itself. */
+export function destinationPolicy(input: PolicyInput): BarePolicy {
+  return withSts(input, controlledPolicy(input));
+}
+
+/** What every policy that verifies by authorities has in common. */
+export function verifiedPolicy(sni: string | null, versions: readonly TlsVersion[], names: readonly string[]) {
+  return {
+    level: 'authenticated',
+    starttls: true,
+    check: 'pkix',
+    versions,
+    sni,
+    names,
+    tlsa: [],
+    onFailure: strict,
+  } as const;
 }
 
 /** What the domain's MTA-STS policy adds. It never takes anything away from what else is wanted (RFC 8461 2). */
-function withSts({ sts, host, versions }: PolicyInput, base: Bare): Bare {
+function withSts({ sts, host, versions }: PolicyInput, base: BarePolicy): BarePolicy {
   if (sts === null || sts.kind === 'none' || base.wanted === 'none') return base;
   const { domain, policy } = sts;
   const named = host !== null && matchesMx(host, policy.mx);
@@ -150,20 +185,22 @@ function withSts({ sts, host, versions }: PolicyInput, base: Bare): Bare {
     : `the MTA-STS policy of ${domain} does not name ${host ?? 'a host without a name'} (mx: ${shortList(policy.mx)})`;
   // DANE and the administrator's own names are as good as the policy or better; it still says which hosts (RFC 8461 2).
   if (base.level === 'authenticated') {
-    return { ...base, trust: base.trust === 'none' ? 'mta-sts' : base.trust, refusal: refused, sts: applied };
+    return {
+      ...base,
+      trust: base.trust === 'none' ? 'mta-sts' : base.trust,
+      refusal: refused,
+      refusalStatus: refused === null ? base.refusalStatus : '4.7.0',
+      sts: applied,
+    };
   }
   const current = modern(versions);
   return {
+    ...free,
+    ...verifiedPolicy(host, current, names),
     wanted: 'mta-sts',
     trust: 'mta-sts',
-    level: 'authenticated',
-    starttls: true,
-    check: 'pkix',
-    versions: current,
-    sni: host,
-    names,
-    tlsa: [],
-    onFailure: strict,
+    // A host that is not named is a question of permission, not of cryptography (RFC 3463 3.8).
+    refusalStatus: refused === null ? '4.7.5' : '4.7.0',
     refusal:
       refused ??
       (current.length > 0
@@ -179,7 +216,8 @@ function shortList(patterns: readonly string[]): string {
   return patterns.length > 5 ? `${shown} and ${patterns.length - 5} more` : shown;
 }
 
-function controlledPolicy(input: PolicyInput): Bare {
+/** Without MTA-STS. */
+export function controlledPolicy(input: PolicyInput): BarePolicy {
   const { controls, demand, dane } = input;
   const wanted = stricter(controls.level, demand);
   if (controls.level === 'dane' && wanted !== 'dane-only') {
@@ -195,7 +233,7 @@ function controlledPolicy(input: PolicyInput): Bare {
 }
 
 /** Null: DANE has no say. */
-function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: DaneVerdict | null): Bare | null {
+function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: DaneVerdict | null): BarePolicy | null {
   if (dane === null || dane.kind === 'none') return null;
   const common = {
     wanted,
@@ -204,7 +242,7 @@ function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: Dane
     names: [],
     tlsa: [],
     onFailure: strict,
-    refusal: null,
+    ...free,
     sts: null,
   } as const;
   if (dane.kind === 'failed') {
@@ -243,7 +281,7 @@ function danePolicy(input: PolicyInput, wanted: 'dane' | 'dane-only', dane: Dane
   };
 }
 
-function daneOnlyPolicy(input: PolicyInput, dane: DaneVerdict | null): Bare {
+function daneOnlyPolicy(input: PolicyInput, dane: DaneVerdict | null): BarePolicy {
   const policy = danePolicy(input, 'dane-only', dane);
   if (policy !== null && policy.check === 'dane') return policy;
   const why = dane === null ? 'DNS was not asked' : dane.kind === 'usable' ? '' : dane.why;
@@ -258,13 +296,14 @@ function daneOnlyPolicy(input: PolicyInput, dane: DaneVerdict | null): Bare {
     names: [],
     tlsa: [],
     onFailure: strict,
+    ...free,
     refusal: `dane-only, but ${why}`,
     sts: null,
     why: `DANE is demanded, but ${why}`,
   };
 }
 
-function plainPolicy(input: PolicyInput, wanted: DestinationLevel): Bare {
+function plainPolicy(input: PolicyInput, wanted: DestinationLevel): BarePolicy {
   const verified = wanted === 'required-verify';
   const check = verified || wanted === 'preferred-verify' ? 'pkix' : 'none';
   const demanded = wanted !== input.controls.level;
@@ -279,18 +318,19 @@ function plainPolicy(input: PolicyInput, wanted: DestinationLevel): Bare {
     names: check === 'pkix' ? referenceNames(input) : [],
     tlsa: [],
     onFailure: verified ? strict : wanted === 'required' ? encrypting : opportunistic,
-    refusal: null,
+    ...free,
     sts: null,
     why: demanded ? `${wanted} is demanded for this sender` : `the level of the destination is ${wanted}`,
   };
 }
 
 /** TLS 1.2 is the least wherever a certificate decides: older versions sign with MD5 and SHA-1. */
-function modern(versions: readonly TlsVersion[]): readonly TlsVersion[] {
+export function modern(versions: readonly TlsVersion[]): readonly TlsVersion[] {
   return versions.filter((version) => version === 'TLSv1.2' || version === 'TLSv1.3');
 }
 
-function referenceNames({ controls, domain, host }: PolicyInput): readonly string[] {
+/** What of `names` a certificate of the host may be for. */
+export function referenceNames({ controls, domain, host }: PolicyInput): readonly string[] {
   const names = controls.names.flatMap((name) => {
     if (name === 'host') return host === null ? [] : [host];
     if (name !== 'domain') return [name];

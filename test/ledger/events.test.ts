@@ -89,6 +89,8 @@ const forms: readonly (readonly [unknown, readonly Value[], string])[] = [
     [30, 'example.net', 'dane', 'dane', 'TLSA 3 1 1 0011 at mx.example.net'],
     'DCID 30 domain example.net tls=dane:dane (TLSA 3 1 1 0011 at mx.example.net)',
   ],
+  [events.messageTls, [14, 'required'], 'MID 14 REQUIRETLS'],
+  [events.messageTls, [14, 'optional'], 'MID 14 TLS-Required: No'],
   [
     events.outgoingSecurity,
     [30, 'example.net', 'preferred', 'none', ''],

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { message, RecordingClient } from './client-fixture.ts';
+import type { TlsLevel } from '../../src/smtp/client-owner.ts';
+import { message, RecordingClient, type TestMessage } from './client-fixture.ts';
 
 const greeting = '220 mx ESMTP\r\n';
 const ehlo = '250-mx\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n';
@@ -392,6 +393,45 @@ test('levels: none, preferred, required where STARTTLS is not offered, or refuse
     '> STARTTLS',
     'tls refused 454',
     'ended tls-required deferred 4.7.4 0 TLS is required, but STARTTLS was refused: 454 4.7.0 not now',
+  ]);
+});
+
+test('REQUIRETLS: behind STARTTLS, from a server that has proven itself, or not at all (RFC 8689)', () => {
+  const offers = '250-mx\r\n250-REQUIRETLS\r\n250 STARTTLS\r\n';
+  const required = message(['b@example.com'], { tls: 'required' });
+  const run = (level: TlsLevel, mail: TestMessage, proven: boolean, inside: string) => {
+    const client = new RecordingClient([mail], level);
+    for (const reply of [greeting, offers, '220 go\r\n']) client.feed(reply);
+    client.client.secured(proven);
+    client.feed(inside);
+    return client.record.slice(4);
+  };
+  const mail = '> MAIL FROM:<a@example.org>';
+  assert.deepEqual(run('requiretls', required, true, '250-mx\r\n250 REQUIRETLS\r\n'), [
+    'ready',
+    'started 0',
+    `${mail} REQUIRETLS`,
+  ]);
+  const refused = ['ended no-requiretls bounced 5.7.30 0 REQUIRETLS is not offered'];
+  assert.deepEqual(run('requiretls', required, true, plainEhlo), refused, 'what was said before TLS does not count');
+  assert.deepEqual(run('requiretls', required, false, offers), refused);
+  const clear = new RecordingClient([required], 'requiretls');
+  for (const reply of [greeting, '250-mx\r\n250 REQUIRETLS\r\n']) clear.feed(reply);
+  assert.deepEqual(clear.record.slice(1), [
+    'ended tls-required deferred 4.7.4 0 TLS is required, but STARTTLS is not offered',
+  ]);
+  // A bounce says it where it can, and goes out where it cannot (5).
+  const bounce = message(['b@example.com'], { sender: '', tls: 'required' });
+  assert.deepEqual(run('preferred', bounce, true, offers).at(-1), '> MAIL FROM:<> REQUIRETLS');
+  assert.deepEqual(run('preferred', bounce, false, offers).at(-1), '> MAIL FROM:<>');
+  assert.deepEqual(run('preferred', bounce, true, plainEhlo).at(-1), '> MAIL FROM:<>');
+  // Others never do, and such a message gets nowhere on a connection that was not made for it.
+  assert.deepEqual(run('preferred', message(['b@example.com']), true, offers).at(-1), mail);
+  assert.deepEqual(run('preferred', required, true, plainEhlo), [
+    'ready',
+    'settled',
+    '0 bounced 5.7.30 0 REQUIRETLS is not offered',
+    'ready',
   ]);
 });
 

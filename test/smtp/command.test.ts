@@ -6,7 +6,7 @@ import { parseBdat, parseMail, parseRcpt } from '../../src/smtp/command.ts';
 const utf8 = (text: string) => Buffer.from(text).toString('latin1');
 
 describe('MAIL', () => {
-  const plain = { size: null, body: undefined, smtputf8: false, ret: undefined, envid: undefined };
+  const plain = { size: null, body: undefined, smtputf8: false, requireTls: false, ret: undefined, envid: undefined };
   const good: readonly (readonly [line: string, expected: object])[] = [
     ['MAIL FROM:<a@b.example>', { ...plain, sender: 'a@b.example' }],
     ['mail from:<>', { ...plain, sender: '' }],
@@ -17,6 +17,7 @@ describe('MAIL', () => {
       'MAIL FROM:<a@b.example> RET=HDRS ENVID=QQ+2B1',
       { ...plain, sender: 'a@b.example', ret: 'HDRS', envid: 'QQ+2B1' },
     ],
+    ['MAIL FROM:<a@b.example> RequireTLS', { ...plain, sender: 'a@b.example', requireTls: true }],
     [utf8('MAIL FROM:<ä@b.example> SMTPUTF8'), { ...plain, sender: 'ä@b.example', smtputf8: true }],
   ];
   for (const [line, expected] of good) test(line, () => assert.deepEqual(parseMail(line), expected));

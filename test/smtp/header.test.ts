@@ -28,6 +28,29 @@ describe('header', () => {
     assert.deepEqual(facts(scan(text)), { messageId: '<1@x>', subject: 'one  two', received: 2, tooLarge: false });
   });
 
+  test('TLS-Required: No, once and alone (RFC 8689 3)', () => {
+    const optional = (text: string, cut?: number) => scan(`${text}Subject: x\r\n\r\n`, cut).tlsOptional;
+    for (const yes of ['TLS-Required: No\r\n', 'tls-required:NO\r\n', 'To: a\r\nTLS-Required:\r\n\tno \r\n']) {
+      for (let cut = 1; cut < yes.length; cut++) assert.equal(optional(yes, cut), true, yes);
+    }
+    for (const no of [
+      '',
+      'TLS-Required: Yes\r\n',
+      'TLS-Required: No, really\r\n',
+      'TLS-Required:\r\n',
+      `TLS-Required: No${' '.repeat(300)}x\r\n`,
+      'TLS-Required: No\r\n but\r\n',
+      'TLS-Required: No\r\nTLS-Required: No\r\n',
+      'TLS-Required: Yes\r\nTLS-Required: No\r\n',
+      'TLS-Required: No\r\nX: y\r\nTLS-Required: Yes\r\nTLS-Required: No\r\n',
+      'X-TLS-Required: No\r\n',
+      '\r\nTLS-Required: No\r\n',
+    ]) {
+      assert.equal(optional(no), false, no);
+      assert.equal(optional(no, 3), false, no);
+    }
+  });
+
   test('a message without them', () => {
     assert.deepEqual(facts(scan('\r\nSubject: body\r\n')), {
       messageId: null,

@@ -116,7 +116,7 @@ test('text of several lines on one', () => {
 
 test('extensions', () => {
   const [reply] = parse(
-    '250-mx.example.com at your service\r\n250-pipelining\r\n250-SIZE 35882577\r\n250-8BITMIME\r\n250-STARTTLS\r\n250-DSN\r\n250-LIMITS RCPTMAX=100 MAILMAX=7 X=1\r\n250-X-UNKNOWN 1\r\n250 SMTPUTF8\r\n',
+    '250-mx.example.com at your service\r\n250-pipelining\r\n250-SIZE 35882577\r\n250-8BITMIME\r\n250-STARTTLS\r\n250-DSN\r\n250-RequireTLS\r\n250-LIMITS RCPTMAX=100 MAILMAX=7 X=1\r\n250-X-UNKNOWN 1\r\n250 SMTPUTF8\r\n',
   );
   assert.ok(reply !== undefined);
   assert.deepEqual(parseExtensions(reply), {
@@ -125,6 +125,7 @@ test('extensions', () => {
     eightBitMime: true,
     smtputf8: true,
     dsn: true,
+    requireTls: true,
     size: true,
     largest: 35882577,
     mostRecipients: 100,

@@ -13,6 +13,7 @@ const small: SessionSettings = {
   lineLength: 40,
   recipients: 2,
   messagesPerConnection: 3,
+  requireTls: true,
   errors: 4,
   hops: 2,
 };

@@ -199,6 +199,8 @@ test('RET=FULL returns a failed message of bounded size, else its header', () =>
   assert.equal(returnsFull('delayed', envelope, 1000), false);
   assert.equal(returnsFull('failed', { ...envelope, ret: 'HDRS' }, 1000), false);
   assert.equal(returnsFull('failed', { sender: 'a@b.example', recipients: [] }, 1000), false);
+  // RFC 8689 5.
+  assert.equal(returnsFull('failed', { ...envelope, tls: 'required' }, 1000), false);
 });
 
 test('headers: none, endless, with nothing behind', () => {

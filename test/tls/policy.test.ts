@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { DaneVerdict } from '../../src/tls/dane.ts';
+import { tlsPolicy } from '../../src/tls/message-policy.ts';
 import type { StsVerdict } from '../../src/tls/mta-sts.ts';
 import {
   type Demand,
@@ -10,7 +11,6 @@ import {
   needsDane,
   type PolicyInput,
   type TlsPolicy,
-  tlsPolicy,
 } from '../../src/tls/policy.ts';
 import { tlsVersions } from '../../src/tls/versions.ts';
 
@@ -33,9 +33,11 @@ function policyOf(
   return tlsPolicy({
     controls: { level, names: ['host'] },
     demand,
+    message: null,
     domain: 'example.test',
     nextHops: ['example.test'],
     host: 'mail.test',
+    secureHost: false,
     dane,
     sts: null,
     versions: tlsVersions,
@@ -123,7 +125,7 @@ test('what holds whatever comes together', () => {
   });
   fc.assert(
     fc.property(input, ({ level, demand, dane }) => {
-      const policy = policyOf(level, demand, needsDane(level, demand) ? dane : null);
+      const policy = policyOf(level, demand, needsDane(level, demand, null) ? dane : null);
       if (policy.level === 'authenticated') {
         // 1.2 is the least wherever a policy authenticates, and nothing goes out where it does not.
         assert.deepEqual(policy.versions, ['TLSv1.2', 'TLSv1.3']);
@@ -136,7 +138,7 @@ test('what holds whatever comes together', () => {
       if (demand !== null) assert.ok(reached >= (demand === 'required' ? 1 : 2));
       if (demand === 'dane-only') assert.ok(policy.check === 'dane' || policy.refusal !== null);
       // What DNS could not tell is never taken for "no".
-      if (needsDane(level, demand) && dane.kind === 'failed') assert.notEqual(policy.refusal, null);
+      if (needsDane(level, demand, null) && dane.kind === 'failed') assert.notEqual(policy.refusal, null);
       assert.notEqual(policy.why, '');
     }),
   );

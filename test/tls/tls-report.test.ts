@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DaneVerdict } from '../../src/tls/dane.ts';
+import { tlsPolicy } from '../../src/tls/message-policy.ts';
 import type { StsVerdict } from '../../src/tls/mta-sts.ts';
-import { type PolicyInput, tlsPolicy } from '../../src/tls/policy.ts';
+import type { PolicyInput } from '../../src/tls/policy.ts';
 import { refusalProblem, sessionResults } from '../../src/tls/tls-report.ts';
 
 const records = [{ usage: 3, selector: 1, matchingType: 1, data: Buffer.alloc(32, 0xab) }];
@@ -24,6 +25,8 @@ function policyOf(more: Partial<PolicyInput>) {
   return tlsPolicy({
     controls: { level: 'dane', names: ['host'] },
     demand: null,
+    message: null,
+    secureHost: true,
     domain: 'example.net',
     nextHops: ['example.net'],
     host: 'mx.example.net',

@@ -1,0 +1,38 @@
+// What somebody can do about TLS that failed, in one sentence: for the log, the queue, and the sender's notice.
+import type { TlsPolicy } from './policy.ts';
+
+/** What failed: the host is not even dialled, STARTTLS, the handshake, the certificate, REQUIRETLS behind all that. */
+export type TlsFault = 'refused' | 'starttls' | 'handshake' | 'certificate' | 'requiretls';
+
+/** Empty: the demand is the administrator's own, and whoever reads the failure knows all of it. */
+export function remedyOf(policy: TlsPolicy, fault: TlsFault, host: string): string {
+  if (policy.requireTls === 'demanded') return requireTlsRemedy(policy, fault, host);
+  return publishedRemedy(policy, fault, host);
+}
+
+function requireTlsRemedy(policy: TlsPolicy, fault: TlsFault, host: string): string {
+  const repair =
+    fault === 'requiretls'
+      ? `${host} must offer REQUIRETLS (RFC 8689)`
+      : publishedRemedy(policy, fault, host) || `${host} needs a name that can be relied on, and a certificate for it`;
+  return `${repair}, or the message must be sent again without REQUIRETLS`;
+}
+
+/** What the recipient's domain promises by MTA-STS or DANE, and its host does not keep. */
+function publishedRemedy({ check, trust, sts, sni }: TlsPolicy, fault: TlsFault, host: string): string {
+  if (check === 'dane' && sni !== null) {
+    if (fault === 'refused') return `the DNS of ${sni} must answer questions for TLSA records, rightly signed`;
+    if (fault === 'certificate')
+      return `the TLSA records of ${sni} must be those of the certificate that ${host} shows`;
+    return `the TLSA records of ${sni} promise TLS: it must work on ${host}, or the records must go`;
+  }
+  if (trust === 'mta-sts' && sts !== null) {
+    const { domain } = sts;
+    if (fault === 'refused') return `${domain} must name the host in its policy, or take it out of its MX records`;
+    if (fault === 'certificate') {
+      return `${host} needs a certificate of a public authority for its name, or ${domain} another policy`;
+    }
+    return `the policy of ${domain} promises TLS: it must work on ${host}, or the policy must change`;
+  }
+  return '';
+}
