@@ -72,6 +72,18 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/monitor/failures.tsx'), 'Failures'),
   },
   {
+    path: '/monitor/tls-reports',
+    title: 'tlsReports.title',
+    section: 'monitor',
+    page: page(() => import('../pages/monitor/tls-reports.tsx'), 'TlsReports'),
+  },
+  {
+    path: '/monitor/tls-reports/:id',
+    title: 'tlsReports.title',
+    section: null,
+    page: page(() => import('../pages/monitor/tls-report.tsx'), 'TlsReport'),
+  },
+  {
     path: '/monitor/alerts',
     title: 'alerts.title',
     section: 'monitor',

@@ -10,6 +10,7 @@ import { sessionRoutes } from './session.ts';
 import { statusRoutes } from './status.ts';
 import { tableRoutes } from './tables.ts';
 import { tlsRoutes } from './tls.ts';
+import { tlsReportRoutes } from './tls-reports.ts';
 import { peopleRoutes } from './users.ts';
 import { verificationRoutes } from './verification.ts';
 
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...certificateRoutes,
   ...queueRoutes,
   ...historyRoutes,
+  ...tlsReportRoutes,
   ...logRoutes,
   ...sessionRoutes,
   ...peopleRoutes,

@@ -8,6 +8,7 @@ import { preview } from './preview.ts';
 import { session } from './session.ts';
 import { ssl } from './ssl.ts';
 import { system } from './system.ts';
+import { tlsReports } from './tls-reports.ts';
 import { users } from './users.ts';
 import { verification } from './verification.ts';
 
@@ -21,6 +22,7 @@ export const de = {
   ...ssl,
   ...access,
   ...system,
+  ...tlsReports,
   ...users,
   ...verification,
 };
