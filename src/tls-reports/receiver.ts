@@ -1,4 +1,5 @@
-// Reports of others, from wherever they come: read, checked, kept. One at a time: whoever floods us waits for himself.
+// Reports of others, from wherever they come: read, checked, kept. Signatures side by side, for DNS may be slow; then one at a
+// time: whoever floods us waits for himself.
 import { createHash } from 'node:crypto';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { MailResolver } from '../dns/resolver.ts';
@@ -8,7 +9,7 @@ import { reportInBytes, reportInMail } from './extract.ts';
 import type { KeptReport, ReceivingHistory } from './history.ts';
 import { parseReport, type ToldReport, UnreadableReport } from './parse.ts';
 import { dayName } from './report.ts';
-import { type Signature, verifySignature } from './signature.ts';
+import { type Checked, checkSignatures, type Signature, signatureOf } from './signature.ts';
 
 export interface ReceiverOptions {
   readonly history: ReceivingHistory;
@@ -46,20 +47,34 @@ export class ReportReceiver {
       throw new PosternError('rate-limited', 'too many TLS reports wait', { temporary: true });
     }
     this.#waiting++;
-    const turn = this.#last.then(() => this.#take(delivered));
-    this.#last = turn.catch(() => undefined); // its own caller hears of it
     try {
+      const checked = await this.#check(delivered);
+      const turn = this.#last.then(() => this.#take(delivered, checked));
+      this.#last = turn.catch(() => undefined); // its own caller hears of it
       return await turn;
     } finally {
       this.#waiting--;
     }
   }
 
-  async #take(delivered: Delivered): Promise<Taken> {
+  /** Where addresses are not kept, their domain is. */
+  #from(delivered: Delivered): string {
+    if (delivered.via === 'https') return delivered.client;
+    const { sender } = delivered;
+    return this.#options.snapshot().privacy.logAddresses ? sender : sender.slice(sender.lastIndexOf('@') + 1);
+  }
+
+  /** Null: by HTTPS there are no signatures. */
+  async #check(delivered: Delivered): Promise<Checked | null> {
+    if (delivered.via === 'https') return null;
+    return await checkSignatures(delivered.message, this.#options.resolver(this.#options.snapshot()));
+  }
+
+  async #take(delivered: Delivered, checked: Checked | null): Promise<Taken> {
     const { history, log } = this.#options;
     const from = delivered.via === 'mail' ? `MID ${delivered.mid}, from <${delivered.sender}>` : delivered.client;
     try {
-      const kept = await this.#read(delivered);
+      const kept = await this.#read(delivered, checked);
       const fresh = await history.keepTlsReport(kept);
       const { organization, reportId, start } = kept.report;
       const text = `TLS report ${reportId} of ${organization} about ${dayName(start)} (${from}; ${kept.signature})`;
@@ -69,13 +84,13 @@ export class ReportReceiver {
       if (!(error instanceof UnreadableReport)) throw error;
       const problem = error.message;
       log.record(mailWarning, `What came as a TLS report (${from}) cannot be read: ${problem}`);
-      const sender = delivered.via === 'mail' ? delivered.sender : delivered.client;
+      const sender = this.#from(delivered);
       await history.noteBadTlsReport({ time: this.#now(), via: delivered.via, sender, problem });
       return { kind: 'unreadable', problem };
     }
   }
 
-  async #read(delivered: Delivered): Promise<KeptReport> {
+  async #read(delivered: Delivered, checked: Checked | null): Promise<KeptReport> {
     const snapshot = this.#options.snapshot();
     const now = this.#now();
     const mail = delivered.via === 'mail';
@@ -83,15 +98,14 @@ export class ReportReceiver {
       ? await reportInMail(delivered.message, snapshot.limits)
       : await reportInBytes(delivered.body, snapshot.limits);
     const report = withId(parseReport(json, now), json);
-    const signature: Signature = mail
-      ? await verifySignature(delivered.message, report.contact, this.#options.resolver(snapshot))
-      : { signer: '', text: 'by HTTPS, without a signature' };
+    const signature: Signature =
+      checked === null ? { signer: '', text: 'by HTTPS, without a signature' } : signatureOf(checked, report.contact);
     // RFC 8460 3: what comes by mail without one is to be ignored.
     const counted = !mail || signature.signer !== '' || !snapshot.tlsReports.signed;
     return {
       time: now,
       via: delivered.via,
-      sender: mail ? delivered.sender : delivered.client,
+      sender: this.#from(delivered),
       signer: signature.signer,
       signature: signature.text,
       counted,

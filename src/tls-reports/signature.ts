@@ -15,20 +15,26 @@ export interface Signature {
 /** DNS is asked for no more keys than this. */
 const mostSignatures = 5;
 
-/** `contact`: of the report; its domain, or that of the author, must be the signer's. Never rejects. */
-export async function verifySignature(
-  message: Uint8Array,
-  contact: string,
-  resolver: Pick<MailResolver, 'ask'>,
-): Promise<Signature> {
+/** What was found on a message, before it is known whose report is in it. */
+export interface Checked {
+  /** Domains whose signatures hold, over the whole body. */
+  readonly valid: readonly string[];
+  readonly authors: readonly string[];
+  /** Why others do not. */
+  readonly reasons: readonly string[];
+}
+
+/** Asks DNS for the keys. Never rejects. */
+export async function checkSignatures(message: Uint8Array, resolver: Pick<MailResolver, 'ask'>): Promise<Checked> {
+  const nothing = { valid: [], authors: [] };
+  if (headerCount(message, 'dkim-signature') > mostSignatures) return { ...nothing, reasons: ['too many signatures'] };
   try {
-    if (headerCount(message, 'dkim-signature') > mostSignatures) return { signer: '', text: 'too many signatures' };
     // Loaded with the first report that comes by mail.
     const { dkimVerify } = await import('mailauth/lib/dkim/verify.js');
     const { results, headerFrom } = await dkimVerify(Buffer.from(message), {
       resolver: (name: string, type: string) => resolveText(resolver, name, type),
     });
-    const authors = [contact, ...[headerFrom ?? []].flat()].map(organizationOf).filter((domain) => domain !== null);
+    const valid: string[] = [];
     const reasons: string[] = [];
     for (const { signingDomain, status, canonBodyLengthLimited } of results) {
       const domain = String(signingDomain ?? '').toLowerCase();
@@ -36,18 +42,26 @@ export async function verifySignature(
       if (status.result !== 'pass') reasons.push(`${domain}: ${status.result} ${status.comment ?? ''}`.trim());
       // RFC 8460 3: whoever could add to the body could change the report.
       else if (canonBodyLengthLimited === true) reasons.push(`${domain}: signed in part (l=)`);
-      else if (!authors.includes(getDomain(domain) ?? domain)) reasons.push(`${domain}: not the domain of the sender`);
-      else return { signer: domain, text: `signed by ${domain}` };
+      else valid.push(domain);
     }
-    return { signer: '', text: reasons.length === 0 ? 'not signed' : `no valid signature (${reasons.join('; ')})` };
+    return { valid, authors: [headerFrom ?? []].flat(), reasons };
   } catch (error) {
-    return { signer: '', text: `the signature cannot be checked: ${messageOf(error)}` };
+    return { ...nothing, reasons: [messageOf(error)] };
   }
 }
 
-function organizationOf(address: string): string | null {
+/** `contact`: of the report; its organisation, or that of the author, must be the signer's. */
+export function signatureOf({ valid, authors, reasons }: Checked, contact: string): Signature {
+  const organizations = [contact, ...authors].map(organizationOf);
+  const signer = valid.find((domain) => organizations.includes(organizationOf(domain)));
+  if (signer !== undefined) return { signer, text: `signed by ${signer}` };
+  const why = [...reasons, ...valid.map((domain) => `${domain}: not the domain of the sender`)];
+  return { signer: '', text: why.length === 0 ? 'not signed' : `no valid signature (${why.join('; ')})` };
+}
+
+function organizationOf(address: string): string {
   const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-  return domain === '' ? null : (getDomain(domain) ?? domain);
+  return getDomain(domain) ?? domain;
 }
 
 /** As `dns.promises.resolve`. */
@@ -59,5 +73,12 @@ async function resolveText(resolver: Pick<MailResolver, 'ask'>, name: string, ty
       code: found.kind === 'nxdomain' ? 'ENOTFOUND' : 'ENODATA',
     });
   }
-  return found.records.flatMap((record) => (record.type === 'TXT' ? [[textOf(record.data)]] : []));
+  return found.records.flatMap((record) => (record.type === 'TXT' ? [[forReports(textOf(record.data))]] : []));
+}
+
+/** RFC 8460 3: a key of the service `tlsrpt` is for reports; mailauth knows the service `email` alone. */
+function forReports(record: string): string {
+  return record.replace(/(^|;)(\s*s\s*=)([^;]*)/, (whole, start: string, tag: string, services: string) =>
+    services.split(':').some((service) => service.trim() === 'tlsrpt') ? `${start}${tag}*` : whole,
+  );
 }

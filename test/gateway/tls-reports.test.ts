@@ -73,6 +73,8 @@ test('failures under MTA-STS and DANE are counted, reported by mail and HTTPS on
         'mx.quiet IN A 127.9.5.1',
         'reports IN MX 10 mx.reports',
         'mx.reports IN A 127.9.5.2',
+        // RFC 8460 3: a report arrives whatever is wrong with TLS.
+        `_25._tcp.mx.reports IN TLSA ${tlsaText(root, 3, 1, 1)}`,
         'rep IN A 127.9.5.3',
         'taker IN A 127.9.5.21',
         `s1._domainkey.sender IN TXT "v=DKIM1; k=ed25519; p=${spki.subarray(-32).toString('base64')}"`,
@@ -90,7 +92,7 @@ test('failures under MTA-STS and DANE are counted, reported by mail and HTTPS on
 dns: { servers: [127.9.5.53], reverse: false }
 spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }
 `;
-  const receiver = await startGateway(t, {
+  let receiver = await startGateway(t, {
     config: `${common}
 gui: { address: 127.9.5.3, ports: [443], certificate: web }
 listeners: [{ name: in, address: 127.9.5.2, port: 25 }]
@@ -190,6 +192,13 @@ tlsReports: { send: true, organization: "Sender & Co", contact: tls@sender.dane.
   assert.equal(await post(Buffer.alloc(70_000)), 413);
   const flood = await Promise.all(Array.from({ length: 10 }, () => post('{}')));
   assert.ok(flood.includes(429), String(flood));
+
+  // Said 250, and gone.
+  await bring(text(json.replaceAll('Sender & Co', 'Late')));
+  await receiver.kill();
+  receiver = await startGateway(t, { data: receiver.data, arguments: ['--workers', '1'] });
+  await receiver.logged(/of Late about .+ is (kept|known already)/);
+  assert.equal((await receiver.shell('tlsreports list')).output.match(/Late about/g)?.length, 1);
   assert.equal(await receiver.stop(), 0);
   assert.equal(await gateway.stop(), 0);
 });

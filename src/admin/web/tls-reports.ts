@@ -1,5 +1,6 @@
 // POST /tlsrpt: TLS reports of others (RFC 8460 5.4), from anybody, where the configuration wants them.
 import { PosternError } from '../../errors.ts';
+import { clientKey } from '../../smtp/access.ts';
 import type { Routes } from './app.ts';
 
 const window = 60_000;
@@ -38,7 +39,7 @@ export const tlsReportRoutes: Routes = async (app, { host }) => {
     scope.addHook('onRequest', async (request) => {
       if (!host.config.current().tlsReports.https)
         throw new PosternError('not-found', 'TLS reports are not taken here');
-      admit(request.peer.address);
+      admit(clientKey(request.peer.address));
     });
     scope.post(reportPath, { config: { access: 'public', report: true } }, async (request, reply) => {
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
