@@ -5,6 +5,7 @@ import { OutboundTls } from '../../src/delivery/outbound-tls.ts';
 import { verifyDomains } from '../../src/delivery/verify.ts';
 import { until } from '../delivery/fixture.ts';
 import { missing } from '../tls/peers.ts';
+import { checkSchema } from '../tls-reports/schema.ts';
 import { addressIn, type Case, domainOf } from './case.ts';
 import { Authority } from './certificates.ts';
 import { Ends } from './ends.ts';
@@ -14,6 +15,7 @@ import { nameCases } from './name-cases.ts';
 import { claimNetwork, type Network } from './network.ts';
 import { linesOf, Names, readOutcomes, writeOutcomes } from './outcomes.ts';
 import { recordCases } from './record-cases.ts';
+import { reportsOf } from './reports.ts';
 import { stsCases } from './sts-cases.ts';
 import { makeCertificates, policyHostIn, resolverIn, startWorld, type World } from './world.ts';
 
@@ -83,6 +85,20 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
         }
         if (!writes) assert.equal(block, outcomes.get(one.id));
       });
+    }
+  });
+
+  test('the report to each domain about all of that is what the schema of RFC 8460 says', () => {
+    const reports = reportsOf(world.sender.log);
+    // Not told: TLS switched off, or no host was found.
+    const silent = cases.filter((one) => !reports.has(domainOf(one)));
+    assert.ok(silent.length < cases.length / 10, silent.map(({ id }) => id).join(' '));
+    for (const [domain, report] of reports) {
+      try {
+        checkSchema(report);
+      } catch (error) {
+        assert.fail(`${domain}: ${String(error)}\n${report}`);
+      }
     }
   });
 
