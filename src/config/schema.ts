@@ -186,7 +186,7 @@ export const limitsSchema = object(
       least: '16KiB',
       most: '32MiB',
     }),
-    tlsReportContent: size('16MiB', 'The same, decompressed: reading stops there.', { least: '64KiB', most: '128MiB' }),
+    tlsReportContent: size('4MiB', 'The same, decompressed: reading stops there.', { least: '64KiB', most: '128MiB' }),
     tlsReportRate: count(60, 'TLS reports a minute that are taken by HTTPS; one client may send a quarter of them.', 4),
     deliveryMemory: size('64MiB', 'Bodies that one mail worker keeps in memory for the first attempt.', {
       least: '1MiB',
