@@ -5,6 +5,7 @@ import type { ConfigStore } from '../config/store.ts';
 import type { RehearsedDestination } from '../delivery/rehearse.ts';
 import type { Verdict } from '../delivery/verify.ts';
 import type { Validation } from '../dns/validation.ts';
+import type { FailingPeer, Judgement, RollOutPoint, RollOutState, SideCounts } from '../gateway/roll-out-progress.ts';
 import type { EventSink } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
 import type { ReportRow } from '../ledger/tls-reports/outgoing.ts';
@@ -72,6 +73,37 @@ export interface Rehearsal {
   readonly all: number;
 }
 
+/** A commit goes to a share of the peers first (networks: /24, /64), and is taken back where more fail than was foretold. */
+export interface RollOutWish {
+  /** Per cent, 1 to 99. */
+  readonly share: number;
+  /** ms; then it goes to all. */
+  readonly duration: number;
+  /** So many peers more than foretold may fail; default 0. */
+  readonly bound?: number;
+}
+
+export interface RollOutView extends RollOutState, Judgement {
+  readonly replaces: number;
+  readonly share: number;
+  readonly since: number;
+  readonly until: number;
+  readonly bound: number;
+  readonly user: string;
+  readonly confirmWithin: number;
+  /** That differ. */
+  readonly services: readonly string[];
+  /** Foretold peers in the share. */
+  readonly foretold: number;
+  readonly inside: SideCounts;
+  readonly outside: SideCounts;
+  /** Those that count first, the first 100. */
+  readonly failing: readonly FailingPeer[];
+  readonly points: readonly RollOutPoint[];
+  /** Handshakes that could not be looked at. */
+  readonly lost: number;
+}
+
 export interface CommitChoice {
   /** The configuration that is replaced stays in the history for `rollbackconfig`. */
   readonly keep: boolean;
@@ -82,6 +114,8 @@ export interface CommitChoice {
    * ciphers, certificate, address or ports of the web service change, else 0.
    */
   readonly confirmWithin?: number;
+  /** With `confirmWithin`: that counts from the moment it goes to all. */
+  readonly rollOut?: RollOutWish;
 }
 
 /** What came of a commit. */
@@ -93,6 +127,8 @@ export interface CommitResult {
   readonly warnings: readonly string[];
   /** When it is taken back unless it is confirmed; null: it needs no confirmation. */
   readonly confirmBy: Date | null;
+  /** When it goes to all; null: it did at once. */
+  readonly rollOutUntil: Date | null;
 }
 
 export interface ThreadStatus {
@@ -127,6 +163,8 @@ export interface GatewayStatus {
   readonly revision: number;
   /** Revisions that are taken back unless they are confirmed; null: there are none. */
   readonly waiting: Waiting | null;
+  /** The roll-out that runs. */
+  readonly rollOut: RollOutView | null;
   /** Sentences about certificates in use and exceptions whose end is near. */
   readonly reminders: readonly string[];
   readonly threads: readonly ThreadStatus[];
@@ -200,6 +238,10 @@ export interface AdminHost {
   confirm(actor: Actor): Promise<Waiting>;
   /** What waits is taken back at once. The new revision, or null where nothing of it was left. Throws `not-found`, or as `commit`. */
   takeBack(actor: Actor): Promise<number | null>;
+  /** The roll-out that runs, else the last one; null: there was none. */
+  rollOut(): RollOutView | null;
+  /** Ends the roll-out: it goes to all at once, or is taken back; then the new revision. Throws `not-found`, or as `commit`. */
+  endRollOut(actor: Actor, how: 'all' | 'back'): Promise<number | null>;
   /**
    * Trial handshakes with the destinations of the last days under a configuration, most mail first, without mail. What they showed is
    * kept for previews under the same settings. Throws what is wrong with the configuration, `io` where there is no history.

@@ -124,6 +124,7 @@ export function assembleSnapshot(
       return { ...collector, buffer: parseSize(collector.buffer), ...(ca === undefined ? {} : { ca }) };
     }),
     dns: config.dns,
+    rollOut: null,
     privacy: {
       ...privacy,
       keepTracking: parseDuration(privacy.keepTracking),

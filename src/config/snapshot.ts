@@ -17,6 +17,12 @@ export interface CertificateSettings {
 
 type Numbers<T> = { readonly [K in keyof T]: T[K] extends string ? number : T[K] };
 
+/** TLS as it was before the revision that is rolled out. */
+export type FormerSettings = Pick<
+  Snapshot,
+  'revision' | 'tls' | 'listeners' | 'gui' | 'certificates' | 'destinations' | 'exceptions'
+>;
+
 export interface Snapshot {
   readonly revision: number;
   readonly hostname: string;
@@ -80,6 +86,15 @@ export interface Snapshot {
   /** `buffer` in bytes, `ca` as PEM text. */
   readonly syslog: readonly (Omit<GatewayConfig['syslog'][number], 'buffer'> & { readonly buffer: number })[];
   readonly dns: GatewayConfig['dns'];
+  /** A share of the peers has the TLS of this snapshot, the others have `former`. Null: everybody has this one. */
+  readonly rollOut: {
+    /** Per cent of the networks; with `secret`, see `Share`. */
+    readonly share: number;
+    readonly secret: string;
+    /** Those that differ. */
+    readonly services: readonly ('gui' | 'inbound' | 'outbound')[];
+    readonly former: FormerSettings;
+  } | null;
   readonly privacy: {
     readonly logSubjects: boolean;
     readonly logAddresses: boolean;

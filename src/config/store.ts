@@ -1,11 +1,12 @@
 // The configuration's life: revisions, a candidate per administrator, commit in three steps (prepare, store, activate).
 
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
 import { ensureDemoCertificate } from '../tls/certificates.ts';
 import { type Candidate, CandidateFiles } from './candidates.ts';
 import { assembleSnapshot } from './compile.ts';
-import { Confirmation, type Waiting } from './confirmation.ts';
+import { openConfirmation, type Waiting } from './confirmation.ts';
 import { defaultConfig } from './defaults.ts';
 import { differenceLines } from './difference.ts';
 import { conflictError, Drafts, freeze, mergeCandidate, refuse } from './drafts.ts';
@@ -13,7 +14,16 @@ import { same } from './elements.ts';
 import { type ConfigApply, Handover } from './handover.ts';
 import { changedFiles, type FileStamp, readMaterial } from './material.ts';
 import { mergeConfigs } from './merge.ts';
+import type { RecordFile } from './record-file.ts';
 import { RevisionFiles, type RevisionInfo } from './revisions.ts';
+import {
+  checkRollOut,
+  type Foretold,
+  formerSettings,
+  openRollOut,
+  type RollOut,
+  servicesThatDiffer,
+} from './rollout.ts';
 import type { GatewayConfig } from './schema.ts';
 import type { CertificateSettings, Snapshot } from './snapshot.ts';
 import { requireValid } from './validate.ts';
@@ -43,6 +53,26 @@ export interface CommitOptions {
   readonly saveForRollback?: boolean;
   /** Without a confirmation within so many ms what it changed is taken back; 0, the default: none is needed. Asked once it is prepared. */
   readonly confirmWithin?: () => number;
+  /** It goes to a share of the peers first. */
+  readonly rollOut?: RollOutChoice;
+}
+
+export interface RollOutChoice {
+  /** Per cent of the networks. */
+  readonly share: number;
+  /** ms; then it goes to all. */
+  readonly duration: number;
+  /** So many peers more than foretold may fail. */
+  readonly bound: number;
+  /** Asked once it is prepared. */
+  readonly foretold: () => Foretold;
+}
+
+/** A roll-out that has ended. */
+export interface RollOutEnd {
+  readonly rollOut: RollOut;
+  /** What went wrong after the end was stored (a silent thread). */
+  readonly problem: string | null;
 }
 
 export interface Committed extends Revision {
@@ -78,7 +108,8 @@ export interface Author {
 interface Parts {
   readonly revisions: RevisionFiles;
   readonly candidates: CandidateFiles;
-  readonly confirmation: Confirmation;
+  readonly confirmation: RecordFile<Waiting>;
+  readonly rollOut: RecordFile<RollOut>;
   readonly present: Revision;
 }
 
@@ -94,7 +125,8 @@ export class ConfigStore {
   readonly #handover: Handover;
   readonly #revisions: RevisionFiles;
   readonly #drafts: Drafts;
-  readonly #confirmation: Confirmation;
+  readonly #confirmation: RecordFile<Waiting>;
+  readonly #rollOut: RecordFile<RollOut>;
   #demo: CertificateSettings | null;
   #present: Revision;
   #snapshot: Snapshot | null = null;
@@ -111,6 +143,7 @@ export class ConfigStore {
     this.#revisions = parts.revisions;
     this.#drafts = new Drafts(parts.candidates, directory, this.#now);
     this.#confirmation = parts.confirmation;
+    this.#rollOut = parts.rollOut;
     this.#present = parts.present;
   }
 
@@ -134,8 +167,8 @@ export class ConfigStore {
     const present = found === null ? null : { ...found.info, config: found.config };
     if (present === null) return ConfigStore.#create(dataDirectory, options, revisions, candidates);
     const warnings: string[] = [];
-    const confirmation = await Confirmation.open(join(dataDirectory, 'config'), present.number, warnings);
-    const store = new ConfigStore(dataDirectory, options, { revisions, candidates, confirmation, present });
+    const records = await openRecords(dataDirectory, present.number, warnings);
+    const store = new ConfigStore(dataDirectory, options, { revisions, candidates, ...records, present });
     store.warnings.push(...revisions.warnings, ...candidates.warnings, ...warnings);
     if (revisions.next !== present.number + 1) store.warnings.push(`revision ${present.number} is in force`);
     if (options.initial !== undefined) {
@@ -171,8 +204,8 @@ export class ConfigStore {
     };
     const info = await revisions.append(entry, read.config);
     const present = { ...info, config: freeze(read.config) };
-    const confirmation = await Confirmation.open(join(dataDirectory, 'config'), present.number, []);
-    const store = new ConfigStore(dataDirectory, options, { revisions, candidates, confirmation, present });
+    const records = await openRecords(dataDirectory, present.number, []);
+    const store = new ConfigStore(dataDirectory, options, { revisions, candidates, ...records, present });
     store.changes.push(...read.changes);
     store.warnings.push(...revisions.warnings, ...candidates.warnings);
     return store;
@@ -281,7 +314,7 @@ export class ConfigStore {
   /**
    * Merges the candidate with what was committed since it was begun, compiles, has it prepared, stores it (from there on
    * it is committed), has it activated. Throws `not-found` (nothing pending), `conflict` (naming keys and who changed
-   * them), `bad-configuration`, whatever `prepare` threw, `io` or `disk-full`; then nothing is changed.
+   * them, or the roll-out that runs), `bad-configuration`, whatever `prepare` threw, `io` or `disk-full`; then nothing is changed.
    */
   commit(user: string, comment: string, apply: ConfigApply, options: CommitOptions = {}): Promise<Committed> {
     return this.#exclusive(async () => {
@@ -289,19 +322,35 @@ export class ConfigStore {
       if (candidate.config === candidate.base) throw new PosternError('not-found', 'There is no data to commit.');
       const merge = mergeCandidate(candidate, this.#present);
       if (merge.conflicts.length > 0) throw conflictError(candidate, merge.conflicts, this.history());
-      return this.#put(requireValid(merge.config), { user, comment }, apply, options);
+      this.#mayCommit(options);
+      const committed = await this.#put(requireValid(merge.config), { user, comment }, apply, options);
+      return withProblem(committed, await this.#dropDraft(user));
+    });
+  }
+
+  /** One roll-out at a time: with two nobody could say which of them made a peer fail. */
+  #mayCommit({ rollOut }: CommitOptions): void {
+    const running = this.#rollOut.value;
+    if (running !== null) {
+      throw new PosternError('conflict', `revision ${running.revision} is being rolled out to ${running.share} %`, {
+        remedy: 'have it go to all or take it back first: "rollout all" or "rollout back" in the shell',
+      });
+    }
+    if (rollOut === undefined || this.#confirmation.value === null) return;
+    throw new PosternError('conflict', 'a commit waits for its confirmation', {
+      remedy: 'confirm it or take it back first: the roll-out would be compared with settings that may not last',
     });
   }
 
   /** What waits for a confirmation; null: nothing does. */
   waiting(): Waiting | null {
-    return this.#confirmation.waiting;
+    return this.#confirmation.value;
   }
 
   /** What waits is confirmed; what did, or null. Throws `io`, `disk-full`. */
   confirm(): Promise<Waiting | null> {
     return this.#exclusive(async () => {
-      const { waiting } = this.#confirmation;
+      const waiting = this.#confirmation.value;
       await this.#confirmation.put(null);
       return waiting;
     });
@@ -317,7 +366,7 @@ export class ConfigStore {
     until = Number.POSITIVE_INFINITY,
   ): Promise<TakenBack | null> {
     return this.#exclusive(async () => {
-      const { waiting } = this.#confirmation;
+      const waiting = this.#confirmation.value;
       if (waiting === null || waiting.until > until) return null;
       let config = this.#present.config;
       // The newest first, so that each finds what it left behind.
@@ -334,6 +383,50 @@ export class ConfigStore {
     });
   }
 
+  /** The revision in force, where it is rolled out to a share; null: everybody has it. */
+  rollOut(): RollOut | null {
+    return this.#rollOut.value;
+  }
+
+  /**
+   * What is rolled out goes to all: the same revision, without a share. Null: nothing is. `until`: only where its time is over by
+   * then, ms. Throws where it cannot be prepared, `io`, `disk-full`; then it still is rolled out.
+   */
+  completeRollOut(apply: ConfigApply, until = Number.POSITIVE_INFINITY): Promise<RollOutEnd | null> {
+    return this.#exclusive(async () => {
+      const rollOut = this.#rollOut.value;
+      if (rollOut === null || rollOut.until > until) return null;
+      const { config, number } = this.#present;
+      const { snapshot, stamps } = await this.#compile(config, number);
+      await this.#handover.prepare(apply, snapshot);
+      try {
+        const { revision, user, confirmWithin } = rollOut;
+        const since = this.#now();
+        if (confirmWithin > 0) {
+          await this.#confirmation.put({ revisions: [revision], user, since, until: since + confirmWithin });
+        }
+        await this.#rollOut.put(null);
+      } catch (error) {
+        await this.#confirmation.put(null).catch(() => undefined); // it is tried again, and put again
+        await this.#handover.abandon(apply, number);
+        throw error;
+      }
+      this.#snapshot = snapshot;
+      this.#stamps = stamps;
+      return { rollOut, problem: await this.#handover.activate(apply, number) };
+    });
+  }
+
+  /** What is rolled out is taken back from everybody, as a new revision. Null: nothing is. Throws as `commit` does. */
+  takeBackRollOut(author: (rollOut: RollOut) => Author, apply: ConfigApply): Promise<Committed | null> {
+    return this.#exclusive(async () => {
+      const rollOut = this.#rollOut.value;
+      if (rollOut === null) return null;
+      const { config } = await this.revision(rollOut.replaces);
+      return await this.#put(requireValid(structuredClone(config)), author(rollOut), apply, {});
+    });
+  }
+
   /** Null: it is not kept any more. */
   async #replacedBy(number: number): Promise<GatewayConfig | null> {
     const before = this.history().find((entry) => entry.number < number);
@@ -344,41 +437,76 @@ export class ConfigStore {
   async #put(config: GatewayConfig, author: Author, apply: ConfigApply, options: CommitOptions): Promise<Committed> {
     const { user, comment } = author;
     const number = this.#revisions.next;
-    const { snapshot, stamps } = await this.#compile(config, number);
+    const { rollOut: choice } = options;
+    if (choice !== undefined) checkRollOut(this.#present.config, config);
+    const { snapshot: next, stamps } = await this.#compile(config, number);
+    const secret = randomBytes(16).toString('hex');
+    const snapshot = choice === undefined ? next : withFormer(next, { ...choice, secret }, this.current());
     await this.#handover.prepare(apply, snapshot);
-    const { waiting } = this.#confirmation;
+    const waiting = this.#confirmation.value;
     let info: RevisionInfo;
     try {
       const time = this.#now();
       const { saveForRollback: offersPrevious = true } = options;
       const confirmWithin = options.confirmWithin?.() ?? 0;
-      if (confirmWithin > 0) {
+      if (choice !== undefined) {
+        const { share, bound, duration } = choice;
+        const times = { since: time, until: time + duration, confirmWithin };
+        const foretold = choice.foretold();
+        const replaces = this.#present.number;
+        await this.#rollOut.put({ revision: number, replaces, user, ...times, share, secret, bound, foretold });
+      } else if (confirmWithin > 0) {
         const revisions = [...(waiting?.revisions ?? []), number];
         await this.#confirmation.put({ revisions, user, since: time, until: time + confirmWithin });
       }
       info = await this.#revisions.append({ number, time, user, comment, offersPrevious }, config);
     } catch (error) {
-      await this.#confirmation.put(waiting).catch(() => undefined); // what it says of a revision that never came is ignored
+      // What they say of a revision that never came is ignored.
+      await this.#confirmation.put(waiting).catch(() => undefined);
+      if (choice !== undefined) await this.#rollOut.put(null).catch(() => undefined);
       await this.#handover.abandon(apply, number);
       throw error;
     }
     this.#present = { ...info, config: freeze(config) };
     this.#snapshot = snapshot;
-    this.#stamps = stamps;
-    const problems = [await this.#handover.activate(apply, number), await this.#settle(user)];
-    return { ...this.#present, problem: problems.filter((text) => text !== null).join('; ') || null };
+    this.#stamps = choice === undefined ? stamps : [...stamps, ...this.#stamps];
+    // Of an older revision: it is over, and a file that stays would be ignored.
+    if (choice === undefined) await this.#rollOut.forget().catch(() => undefined);
+    const problem = await this.#handover.activate(apply, number);
+    return withProblem({ ...this.#present, problem }, await this.#settle());
   }
 
   /** The snapshot of the revision in force; compiled when it is first asked for. */
   snapshot(): Promise<Snapshot> {
     return this.#exclusive(async () => {
       if (this.#snapshot === null) {
-        const { snapshot, stamps } = await this.#compile(this.#present.config, this.#present.number);
+        const { snapshot, stamps } = await this.#compilePresent();
         this.#snapshot = snapshot;
         this.#stamps = stamps;
       }
       return this.#snapshot;
     });
+  }
+
+  /** The revision in force, with the former one for those outside the share of a roll-out. */
+  async #compilePresent(): Promise<Compiled> {
+    const { config, number } = this.#present;
+    const next = await this.#compile(config, number);
+    const rollOut = this.#rollOut.value;
+    if (rollOut === null) return next;
+    try {
+      const former = await this.#compile((await this.revision(rollOut.replaces)).config, rollOut.replaces);
+      const snapshot = withFormer(next.snapshot, rollOut, former.snapshot);
+      return { snapshot, stamps: [...next.stamps, ...former.stamps] };
+    } catch (error) {
+      if (this.#snapshot !== null) throw error;
+      // At the start: who waits until both are right serves nobody.
+      this.warnings.push(
+        `revision ${rollOut.revision} is rolled out no more: the former settings cannot be used (${messageOf(error)}), everybody has the new ones`,
+      );
+      await this.#rollOut.forget().catch(() => undefined); // it would be tried again at the next start
+      return next;
+    }
   }
 
   /** As `snapshot`, without waiting: from the moment a commit is stored, the new one. Throws before the first `snapshot`. */
@@ -402,11 +530,12 @@ export class ConfigStore {
     return this.#exclusive(async () => {
       if (this.#snapshot === null) return [];
       const reasons: ReloadReason[] = [];
-      if (this.#snapshot.exceptions.some(({ until }) => until <= this.#now())) reasons.push('exceptions');
+      const exceptions = [...this.#snapshot.exceptions, ...(this.#snapshot.rollOut?.former.exceptions ?? [])];
+      if (exceptions.some(({ until }) => until <= this.#now())) reasons.push('exceptions');
       if ((await changedFiles(this.#stamps)).length > 0) reasons.push('files');
       if (reasons.length === 0) return [];
-      const { config, number } = this.#present;
-      const { snapshot, stamps } = await this.#compile(config, number);
+      const { number } = this.#present;
+      const { snapshot, stamps } = await this.#compilePresent();
       if (same(snapshot, this.#snapshot)) {
         this.#stamps = stamps;
         return [];
@@ -436,17 +565,26 @@ export class ConfigStore {
     return result;
   }
 
-  async #compile(config: GatewayConfig, number: number): Promise<{ snapshot: Snapshot; stamps: readonly FileStamp[] }> {
+  async #compile(config: GatewayConfig, number: number): Promise<Compiled> {
     this.#demo ??= await ensureDemoCertificate(join(this.#directory, 'certificates'), config.hostname);
     const material = await readMaterial(config, this.#directory);
     refuse(material.issues, config);
     return { snapshot: assembleSnapshot(config, number, material, this.#demo, this.#now()), stamps: material.stamps };
   }
 
-  /** After the store: nothing here may turn the commit into a failure. */
-  async #settle(user: string): Promise<string | null> {
+  /** As `#settle`: what was pending is committed. */
+  async #dropDraft(user: string): Promise<string | null> {
     try {
       await this.#drafts.remove(user);
+      return null;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  /** After the store: nothing here may turn the commit into a failure. */
+  async #settle(): Promise<string | null> {
+    try {
       await this.#drafts.dropSettled(this.#present);
       await this.#revisions.prune();
       return null;
@@ -454,6 +592,30 @@ export class ConfigStore {
       return messageOf(error);
     }
   }
+}
+
+interface Compiled {
+  readonly snapshot: Snapshot;
+  readonly stamps: readonly FileStamp[];
+}
+
+async function openRecords(dataDirectory: string, present: number, warnings: string[]) {
+  const directory = join(dataDirectory, 'config');
+  return {
+    confirmation: await openConfirmation(directory, present, warnings),
+    rollOut: await openRollOut(directory, present, warnings),
+  };
+}
+
+function withProblem(committed: Committed, problem: string | null): Committed {
+  const problems = [committed.problem, problem].filter((text) => text !== null);
+  return { ...committed, problem: problems.join('; ') || null };
+}
+
+/** `before`: for those outside the share. */
+function withFormer(next: Snapshot, { share, secret }: Pick<RollOut, 'share' | 'secret'>, before: Snapshot): Snapshot {
+  const former = formerSettings(before);
+  return { ...next, rollOut: { share, secret, services: servicesThatDiffer(former, formerSettings(next)), former } };
 }
 
 function headingOf(revision: Revision): string {

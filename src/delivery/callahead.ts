@@ -13,10 +13,11 @@ import { systemErrorDetail } from '../tls/errors.ts';
 import { checkPeer } from '../tls/peer-check.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
 import type { DeliveryHost } from './host.ts';
-import { clientLevel, DestinationTls } from './host-policy.ts';
-import { OutboundTls } from './outbound-tls.ts';
+import { clientLevel } from './host-policy.ts';
+import type { OutboundTls } from './outbound-tls.ts';
 import { leadsToUs } from './own-address.ts';
 import { destinationOf, type RouteHost, resolveRoute } from './route.ts';
+import { DestinationSides, TlsSides } from './sides.ts';
 
 const mostAnswers = 100_000;
 /** Questions under way; beyond it the answer is `try-later`. */
@@ -25,13 +26,13 @@ const mostHosts = 3;
 
 export class CallAhead {
   readonly #host: DeliveryHost;
-  readonly #tls: OutboundTls;
+  readonly #tls: TlsSides;
   readonly #answers = new ExpiringMap<RecipientAnswer>(mostAnswers);
   readonly #asking = new Map<string, Promise<RecipientAnswer>>();
 
   constructor(host: DeliveryHost) {
     this.#host = host;
-    this.#tls = new OutboundTls(host.snapshot().tls.outbound);
+    this.#tls = new TlsSides(host.snapshot());
   }
 
   /** `address`: `local@domain`. At once where the answer is known; never rejects; within `timeouts.callAhead`. */
@@ -60,11 +61,11 @@ export class CallAhead {
 
   async #find(address: string): Promise<RecipientAnswer> {
     const snapshot = this.#host.snapshot();
-    this.#tls.update(snapshot.tls.outbound);
+    this.#tls.update(snapshot);
     const deadline = performance.now() + snapshot.timeouts.callAhead;
     const domain = address.slice(address.lastIndexOf('@') + 1);
     const key = destinationOf(domain, snapshot);
-    const destination = new DestinationTls(key, snapshot);
+    const sides = new DestinationSides(key, snapshot);
     const route = await resolveRoute(key, snapshot, this.#host.resolver, leadsToUs(this.#host));
     // A domain that we take mail for and cannot find is our mistake, not the sender's.
     let failure: Failure = route.kind === 'failed' ? route.failure : ourFailure('4.4.1', 'no host');
@@ -72,12 +73,13 @@ export class CallAhead {
       const left = deadline - performance.now();
       if (left <= 0) break;
       const nextHops = route.kind === 'failed' ? [] : route.nextHops;
+      const destination = sides.of(target.address, this.#tls);
       const policy = await destination.policy(target, nextHops, this.#host);
       if (policy.refusal !== null) {
         failure = ourFailure(policy.refusalStatus, policy.refusal);
         continue;
       }
-      const approach = { target, policy, tls: destination.client(policy, this.#tls) };
+      const approach = { target, policy, tls: destination.client(policy, this.#tls.of(target.address)) };
       failure = await this.#ask(address, approach, left);
       // Remembered by then: the second time the old versions are offered.
       if (failure === olderTls) {
@@ -101,7 +103,14 @@ export class CallAhead {
     let question: Question | null = null;
     const hangUp = dial(approach.target, timeout, {
       connected: (socket) => {
-        question = new Question(socket, approach, address, this.#host.snapshot().hostname, this.#tls, finish);
+        question = new Question(
+          socket,
+          approach,
+          address,
+          this.#host.snapshot().hostname,
+          this.#tls.of(approach.target.address),
+          finish,
+        );
       },
       failed: (error) => finish(ourFailure('4.4.1', systemErrorDetail(error) ?? error.message)),
     });

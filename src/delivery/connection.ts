@@ -23,8 +23,8 @@ import { BodySender, type BodySenderOwner } from './body-sender.ts';
 import type { DeliveryHost } from './host.ts';
 import { clientLevel } from './host-policy.ts';
 import { type OpenFailure, openFailure } from './open-failure.ts';
-import type { OutboundTls } from './outbound-tls.ts';
 import type { RouteHost } from './route.ts';
+import type { TlsSides } from './sides.ts';
 import { failuresOf } from './status.ts';
 import { recordSession } from './tls-results.ts';
 import type { Transfer } from './transfer.ts';
@@ -32,7 +32,7 @@ import type { Transfer } from './transfer.ts';
 /** What all connections of a worker share. */
 export interface DeliveryContext {
   readonly host: DeliveryHost;
-  readonly tls: OutboundTls;
+  readonly tls: TlsSides;
   /** Monotonic ms, renewed once a second. */
   now: number;
 }

@@ -6,8 +6,8 @@ import type { DestinationState, JobOutcome, RecipientOutcome } from '../spool/pr
 import type { DeliveryContext } from './connection.ts';
 import { Destination, type DestinationOwner } from './destination.ts';
 import type { DeliveryHost, DeliveryTask } from './host.ts';
-import { OutboundTls } from './outbound-tls.ts';
 import { destinationOfRecipient, ownReports } from './route.ts';
+import { TlsSides } from './sides.ts';
 import { failureOutcome, failuresOf, logFailure } from './status.ts';
 import { Transfer } from './transfer.ts';
 
@@ -53,14 +53,14 @@ export class Delivery implements DestinationOwner {
 
   constructor(host: DeliveryHost) {
     this.#host = host;
-    this.#context = { host, tls: new OutboundTls(host.snapshot().tls.outbound), now: performance.now() };
+    this.#context = { host, tls: new TlsSides(host.snapshot()), now: performance.now() };
     this.#sweep = setInterval(() => this.#tick(), 1000);
     this.#sweep.unref();
   }
 
   /** A new snapshot is in force: new handshakes use it; idle connections made under other settings are closed. */
   update(): void {
-    this.#context.tls.update(this.#host.snapshot().tls.outbound);
+    this.#context.tls.update(this.#host.snapshot());
     for (const destination of this.#destinations.values()) destination.update();
   }
 

@@ -11,9 +11,9 @@ import type { Failure, RecipientFailure } from '../smtp/failure.ts';
 import type { DestinationState } from '../spool/protocol.ts';
 import type { Connection, ConnectionOwner, DeliveryContext } from './connection.ts';
 import { controlsOf } from './controls.ts';
-import { DestinationTls } from './host-policy.ts';
 import { type AddressMemory, Opening, type OpeningResult } from './opening.ts';
 import { type RouteHost, routeStamp } from './route.ts';
+import { DestinationSides } from './sides.ts';
 import { failuresOf } from './status.ts';
 import type { Transfer } from './transfer.ts';
 
@@ -57,7 +57,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
   #pausedUntil = 0;
   #stopping = false;
   #stamp = '';
-  #tls: DestinationTls;
+  #tls: DestinationSides;
   #limit = 1;
   #messages = 1;
 
@@ -65,7 +65,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
     this.key = key;
     this.#context = context;
     this.#owner = owner;
-    this.#tls = new DestinationTls(key, context.host.snapshot());
+    this.#tls = new DestinationSides(key, context.host.snapshot());
     this.#configure();
   }
 
@@ -226,7 +226,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
     const snapshot = host.snapshot();
     const controls = controlsOf(this.key, snapshot);
     const { limits } = snapshot;
-    this.#tls = new DestinationTls(this.key, snapshot);
+    this.#tls = new DestinationSides(this.key, snapshot);
     const limit = controls.connections ?? limits.destinationConnections;
     // Each worker gets its share, so that none takes all and leaves another's messages waiting.
     this.#limit = Math.max(1, Math.ceil(limit / (host.workers ?? 1)));

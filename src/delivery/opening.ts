@@ -9,17 +9,17 @@ import { systemErrorDetail } from '../tls/errors.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
 import { refusalProblem } from '../tls/tls-report.ts';
 import { Connection, type ConnectionOwner, type DeliveryContext } from './connection.ts';
-import type { DestinationTls } from './host-policy.ts';
 import { type OpenFailure, tlsFailure } from './open-failure.ts';
 import { leadsToUs } from './own-address.ts';
 import { type RouteHost, resolveRoute } from './route.ts';
+import type { DestinationSides } from './sides.ts';
 import { recordSession } from './tls-results.ts';
 
 export interface OpeningSettings {
   readonly destination: string;
   /** For the log: the recipients' domain. */
   readonly domain: string;
-  readonly tls: DestinationTls;
+  readonly tls: DestinationSides;
   readonly stamp: string;
   /** Messages on one connection. */
   readonly messages: number;
@@ -118,7 +118,8 @@ export class Opening {
       this.#finish(failure.code === 0 ? (this.#passing ?? failure) : failure, tls, this.#hosts.at(-1)?.host ?? '');
       return;
     }
-    const policy = this.#settings.tls.policy(target, this.#nextHops, this.#context.host);
+    const destination = this.#settings.tls.of(target.address, this.#context.tls);
+    const policy = destination.policy(target, this.#nextHops, this.#context.host);
     if (!(policy instanceof Promise)) {
       this.#approach(target, policy);
       return;
@@ -136,7 +137,7 @@ export class Opening {
   #approach(target: RouteHost, policy: TlsPolicy): void {
     const { host, tls } = this.#context;
     if (policy.refusal === null) {
-      const legacy = policy.level !== 'authenticated' && tls.needsLegacy(target.host, Date.now());
+      const legacy = policy.level !== 'authenticated' && tls.of(target.address).needsLegacy(target.host, Date.now());
       this.#try(target, policy, legacy);
       return;
     }
@@ -150,8 +151,13 @@ export class Opening {
         recordSession(host.log, policy, problem, { target, localAddress, helo: '' }),
       );
     }
-    // All its addresses have the same policy.
-    while (this.#hosts[this.#next]?.host === target.host) this.#next++;
+    // Its addresses have the same policy, unless a roll-out tells them apart.
+    const former = tls.isFormer(target.address);
+    for (;;) {
+      const other = this.#hosts[this.#next];
+      if (other?.host !== target.host || tls.isFormer(other.address) !== former) break;
+      this.#next++;
+    }
     this.#tryNext(tlsFailure(policy, policy.refusalStatus, policy.refusal, 'refused', target.host), true);
   }
 
@@ -166,7 +172,8 @@ export class Opening {
     this.#hangUp = dial(target, host.snapshot().timeouts.connect, {
       connected: (socket) => {
         const { tls, domain, stamp, messages } = this.#settings;
-        const client = tls.client(policy, this.#context.tls);
+        const { tls: sides } = this.#context;
+        const client = tls.of(target.address, sides).client(policy, sides.of(target.address));
         const settings = { dcid, target, policy, tls: client, legacy, domain, stamp, messages };
         const connection = new Connection(this.#context, this.#owner, settings, socket, (failure) => {
           if (this.#over) return;
@@ -201,7 +208,7 @@ export class Opening {
     const { failure, next, tls: cause } = opened;
     const { tls, host } = this.#context;
     if (next === 'legacy') {
-      tls.rememberLegacy(target.host, Date.now());
+      tls.of(target.address).rememberLegacy(target.host, Date.now());
       host.log.record(
         events.mailNotice,
         `DCID ${this.#dcid} ${target.host} takes no TLS version from 1.2 on: older versions are tried on a new connection, and for 24 hours`,
@@ -219,7 +226,7 @@ export class Opening {
     }
     if (cause !== null && opened.alert) this.#alert(target, policy, cause);
     // What was remembered did not help: the next connection begins anew.
-    if (legacy) tls.forgetLegacy(target.host);
+    if (legacy) tls.of(target.address).forgetLegacy(target.host);
     this.#memory.remember(target);
     if (next === 'host') this.#tryNext(failure, cause !== null);
     else this.#finish(failure, true, target.host);

@@ -8,10 +8,9 @@ import { compileClientTls } from '../tls/contexts.ts';
 import type { StsSource } from '../tls/mta-sts.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
 import { type TlsVersion, tlsVersions } from '../tls/versions.ts';
-import { DestinationTls } from './host-policy.ts';
-import type { OutboundTls } from './outbound-tls.ts';
 import { type ProbeSettings, runProbe } from './probe.ts';
 import { destinationOf, type RouteHost, resolveRoute } from './route.ts';
+import { DestinationSides, type TlsSides } from './sides.ts';
 import { verdictLines } from './verify-lines.ts';
 
 export interface VerifyOptions {
@@ -19,7 +18,7 @@ export interface VerifyOptions {
   readonly resolver: MailResolver;
   /** Absent: MTA-STS is not looked at. */
   readonly sts?: StsSource;
-  readonly tls: OutboundTls;
+  readonly tls: TlsSides;
   /** DANE is demanded, whatever the configuration says. */
   readonly dane: boolean;
   /** Every host, every address, every version, and why. */
@@ -138,16 +137,16 @@ class Verification {
 
   /** Why mail would not go out as it should; empty: it would. */
   async #find(): Promise<string> {
-    const { snapshot, resolver, dane, detail, signal } = this.#options;
+    const { snapshot, resolver, tls, dane, detail, signal } = this.#options;
     const key = destinationOf(this.#domain, snapshot);
     const route = await resolveRoute(key, snapshot, resolver);
     if (route.kind === 'failed') return route.failure.text;
-    const destination = new DestinationTls(key, snapshot, dane ? 'dane-only' : null);
+    const destination = new DestinationSides(key, snapshot, dane ? 'dane-only' : null);
     let reason = 'no host could be reached';
     let decided = false;
     for (const target of route.hosts) {
       if (signal.aborted) return decided ? reason : 'broken off';
-      const policy = await destination.policy(target, route.nextHops, this.#options);
+      const policy = await destination.of(target.address, tls).policy(target, route.nextHops, this.#options);
       const known = this.#hosts.get(target.host);
       const host = known ?? { host: target.host, signed: target.secure, policy, addresses: [] };
       this.#hosts.set(target.host, host);
@@ -169,12 +168,13 @@ class Verification {
   async #try(
     target: RouteHost,
     policy: TlsPolicy,
-    destination: DestinationTls,
+    destination: DestinationSides,
     late: boolean,
   ): Promise<{ readonly report: VerifiedAddress; readonly reason: string }> {
     const { snapshot, detail, tls, signal } = this.#options;
     const { address, port } = target;
-    const probe = await runProbe({ target, policy, tls: destination.client(policy, tls), snapshot, signal });
+    const client = destination.of(address, tls).client(policy, tls.of(address));
+    const probe = await runProbe({ target, policy, tls: client, snapshot, signal });
     const { local, seen, shaken } = probe;
     const failure = probe.failure ?? (local === null ? 'no connection' : seen === null ? 'no TLS' : '');
     let reason = failure;

@@ -6,6 +6,7 @@ import { Readable, Writable } from 'node:stream';
 import { runShell } from '../admin/shell/client.ts';
 import { differenceLines } from '../config/difference.ts';
 import { RevisionFiles, type RevisionInfo } from '../config/revisions.ts';
+import { type RollOut, readRollOut } from '../config/rollout.ts';
 import type { ConfigApply } from '../config/store.ts';
 import { ConfigStore } from '../config/store.ts';
 import { printConfig } from '../config/yaml.ts';
@@ -24,7 +25,7 @@ export async function runConfig(dataDirectory: string, words: readonly string[],
       return exportConfig(await revisions(dataDirectory));
     case 'history':
       expect(rest, 0, 0);
-      return listHistory(await revisions(dataDirectory));
+      return listHistory(await revisions(dataDirectory), await readRollOut(join(dataDirectory, 'config')));
     case 'diff': {
       expect(rest, 0, 2);
       const numbers = rest.map(revisionNumber);
@@ -85,8 +86,12 @@ async function exportConfig(files: RevisionFiles): Promise<number> {
   return 0;
 }
 
-function listHistory(files: RevisionFiles): number {
-  for (const info of files.history()) say(describe(info));
+function listHistory(files: RevisionFiles, rollOut: RollOut | null): number {
+  for (const info of files.history()) {
+    const running = rollOut?.revision === info.number;
+    const share = running ? ` (rolled out to ${rollOut.share} % until ${new Date(rollOut.until).toISOString()})` : '';
+    say(`${describe(info)}${share}`);
+  }
   return 0;
 }
 

@@ -15,18 +15,22 @@ import type {
   PreviewChoice,
   Rehearsal,
   RehearseChoice,
+  RollOutView,
+  RollOutWish,
   ThreadStatus,
   VerifyRequest,
 } from '../admin/host.ts';
 import { changesWebAccess, checkWebChange, helloLife } from '../admin/lock-out.ts';
 import { rehearseDestinations, rehearsedHosts } from '../admin/rehearsal.ts';
 import type { Waiting } from '../config/confirmation.ts';
+import { type Foretold, largestBound, largestShare, longestRollOut, smallestShare } from '../config/rollout.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';
-import { OutboundTls } from '../delivery/outbound-tls.ts';
+import { TlsSides } from '../delivery/sides.ts';
 import { type Verdict, verifyDomains } from '../delivery/verify.ts';
 import { createResolver } from '../dns/stub.ts';
+import { PosternError } from '../errors.ts';
 import { auditOnly, commitChanges, type EventSink, systemWarning } from '../ledger/events.ts';
 import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
 import type { ReportRow } from '../ledger/tls-reports/outgoing.ts';
@@ -44,6 +48,7 @@ import { Confirmations } from './confirmations.ts';
 import type { MailWorkerStatus } from './mail-worker.ts';
 import type { PreviewThread } from './preview.ts';
 import { Reminders } from './reminders.ts';
+import { RollOuts } from './roll-outs.ts';
 import { takeOver } from './take-over.ts';
 import type { ThreadHandle } from './thread-handle.ts';
 import type { ThreadPool } from './thread-pool.ts';
@@ -54,6 +59,8 @@ const statusTimeout = 2_000;
 const historyAge = 1_000;
 const historyPatience = 1_000;
 const forgetTimeout = 30 * 60_000;
+/** What a roll-out is compared with is foretold from so many days. */
+const foretoldDays = 30;
 /** For what may cut off the one who commits it, ms. */
 const confirmWebChange = 10 * 60_000;
 
@@ -94,6 +101,7 @@ export class ControlHost implements AdminHost {
   readonly reportReceiver: ReportReceiver;
   #historyWritten = Number.NEGATIVE_INFINITY;
   readonly #confirmations: Confirmations;
+  readonly #rollOuts: RollOuts;
 
   constructor({ dataDirectory, store, pool, log, preview, policies, parts }: ControlHostOptions) {
     this.config = store;
@@ -136,6 +144,18 @@ export class ControlHost implements AdminHost {
     });
     this.reportReceiver = new ReportReceiver(reporting);
     this.#confirmations = new Confirmations(store, this.#apply, log);
+    this.#rollOuts = new RollOuts({
+      dataDirectory,
+      store,
+      apply: this.#apply,
+      log,
+      queue: this.queue,
+      history: this.history,
+      completed: (before, after) => {
+        void this.#watch.begin(before, after);
+        if (store.waiting() !== null) this.#confirmations.begun();
+      },
+    });
   }
 
   hostname(): string {
@@ -147,11 +167,17 @@ export class ControlHost implements AdminHost {
   }
 
   async commit(actor: Actor, comment: string, choice: CommitChoice): Promise<CommitResult> {
-    const { keep, force = false } = choice;
+    const { keep, force = false, rollOut } = choice;
     const { user, role, address, face } = actor;
     const warnings: string[] = [];
     let { confirmWithin } = choice;
     let before = this.config.current();
+    let foretold: Foretold = { incoming: [], outgoing: [] };
+    if (rollOut !== undefined) {
+      checkWish(rollOut);
+      // Its answers are remembered: within the commit the same question takes a moment.
+      await this.preview(this.config.candidate(user).config, { days: foretoldDays });
+    }
     const apply: ConfigApply = {
       ...this.#apply,
       // The snapshot that will be in force is what is looked at, after all merging.
@@ -160,23 +186,41 @@ export class ControlHost implements AdminHost {
         const present = this.config.current();
         before = present;
         warnings.push(...(await checkWebChange({ next, present, actor, hellos, force })));
-        confirmWithin ??= changesWebAccess(next, present) ? confirmWebChange : 0;
+        confirmWithin ??= rollOut === undefined && changesWebAccess(next, present) ? confirmWebChange : 0;
+        if (rollOut !== undefined) foretold = await this.#foretell(present, next);
         await this.#apply.prepare(next);
       },
     };
     const committed = await this.config.commit(user, comment, apply, {
       saveForRollback: keep,
       confirmWithin: () => confirmWithin ?? 0,
+      ...(rollOut === undefined ? {} : { rollOut: { bound: 0, ...rollOut, foretold: () => foretold } }),
     });
     this.log.record(commitChanges, process.pid, user, comment);
     this.log.record(auditOnly, user, role, address, face, 'commit', comment);
     if (committed.problem !== null) this.log.record(systemWarning, committed.problem);
     if (committed.problem !== null) warnings.push(committed.problem);
-    void this.#watch.begin(before, this.config.current());
+    if (rollOut !== undefined) this.#rollOuts.begun();
+    else void this.#watch.begin(before, this.config.current());
     const waiting = this.config.waiting();
     const confirmBy = waiting?.revisions.includes(committed.number) === true ? new Date(waiting.until) : null;
     if (confirmBy !== null) this.#confirmations.begun();
-    return { time: new Date(committed.time), revision: committed.number, warnings, confirmBy };
+    const rollOutUntil = rollOut === undefined ? null : new Date(committed.time + rollOut.duration);
+    return { time: new Date(committed.time), revision: committed.number, warnings, confirmBy, rollOutUntil };
+  }
+
+  async #foretell(present: Snapshot, next: Snapshot): Promise<Foretold> {
+    const [running, candidate] = [previewSettings(present), previewSettings(next)];
+    const report = await this.#preview.run({ running, candidate, days: foretoldDays, foretold: true });
+    return report.foretold ?? { incoming: [], outgoing: [] };
+  }
+
+  rollOut(): RollOutView | null {
+    return this.#rollOuts.view();
+  }
+
+  endRollOut(actor: Actor, how: 'all' | 'back'): Promise<number | null> {
+    return this.#rollOuts.end(actor, how);
   }
 
   confirm(actor: Actor): Promise<Waiting> {
@@ -190,6 +234,7 @@ export class ControlHost implements AdminHost {
   async stop(): Promise<void> {
     this.#watch.stop();
     this.#confirmations.stop();
+    this.#rollOuts.stop();
     await this.#reports.stop();
   }
 
@@ -237,7 +282,7 @@ export class ControlHost implements AdminHost {
     const snapshot = this.config.current();
     // Asked anew each time: whoever verifies has just changed something.
     const resolver = createResolver(snapshot);
-    const tls = new OutboundTls(snapshot.tls.outbound);
+    const tls = new TlsSides(snapshot);
     return verifyDomains(domains, { snapshot, resolver, sts: this.#policies, tls, dane, detail, signal }, tell);
   }
 
@@ -263,6 +308,7 @@ export class ControlHost implements AdminHost {
       started: this.#started,
       revision,
       waiting: this.config.waiting(),
+      rollOut: this.config.rollOut() === null ? null : this.rollOut(),
       reminders: this.#reminders.warnings,
       threads: [
         ...mail.map((thread, index) => state(thread, workers[index] ?? null)),
@@ -299,6 +345,19 @@ async function ask<T>(thread: ThreadHandle): Promise<T | null> {
   } catch {
     return null; // shown as silent
   }
+}
+
+function checkWish({ share, duration, bound = 0 }: RollOutWish): void {
+  const wrong =
+    share < smallestShare || share > largestShare || Number.isNaN(share)
+      ? `the share is from ${smallestShare} to ${largestShare} %`
+      : duration <= 0 || duration > longestRollOut || Number.isNaN(duration)
+        ? 'a roll-out lasts from a moment to 30 days'
+        : !Number.isSafeInteger(bound) || bound < 0 || bound > largestBound
+          ? `the bound is a whole number from 0 to ${largestBound}`
+          : null;
+  if (wrong !== null)
+    throw new PosternError('bad-usage', wrong, { remedy: 'commit with other values, or without a share' });
 }
 
 function remoteQueue(pool: ThreadPool): AdminQueue {
@@ -359,6 +418,7 @@ function remoteHistory(pool: ThreadPool): AdminHistory {
     receivedTlsReports: ask('receivedTlsReports'),
     receivedTlsReport: ask('receivedTlsReport'),
     receivedTlsSums: ask('receivedTlsSums'),
+    takeRollOut: ask('takeRollOut'),
     write: ask('write'),
   } as AdminHistory;
 }

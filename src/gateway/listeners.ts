@@ -1,5 +1,7 @@
 // The listeners of one mail worker and their TLS. A commit closes no listener that stays: closing one resets the connections
 // that wait in its accept queue.
+import { formerSnapshot } from '../config/rollout.ts';
+import { Share } from '../config/share.ts';
 import type { CertificateSettings, Snapshot } from '../config/snapshot.ts';
 import { isLocalAddress } from '../delivery/own-address.ts';
 import { PosternError } from '../errors.ts';
@@ -19,12 +21,19 @@ interface ListenerTls {
   readonly exceptions: RangeTable<ServerTls>;
 }
 
+/** While a change is rolled out: what clients outside the share get. */
+interface FormerTls {
+  readonly share: Share;
+  readonly tls: ReadonlyMap<string, ListenerTls>;
+}
+
 export class Listeners {
   readonly #host: InboundHost<Body>;
   /** By `address port`. */
   #servers = new Map<string, InboundServer>();
   /** By the listener's name. */
   #tls = new Map<string, ListenerTls>();
+  #former: FormerTls | null = null;
   #addresses: readonly Listener[] = [];
 
   constructor(host: InboundHost<Body>) {
@@ -33,7 +42,8 @@ export class Listeners {
 
   /** TLS of a listener under the snapshot in force, for a client of this address. */
   tls(name: string, address: string): ServerTls {
-    const listener = this.#tls.get(name);
+    const former = this.#former;
+    const listener = (former === null || former.share.holds(address) ? this.#tls : former.tls).get(name);
     if (listener === undefined) throw new PosternError('not-found', `no listener "${name}" in this snapshot`);
     return listener.exceptions.find(address) ?? listener.tls;
   }
@@ -51,6 +61,7 @@ export class Listeners {
   async prepare(snapshot: Snapshot): Promise<PreparedSnapshot> {
     inboundPolicy(snapshot);
     const tls = compileAll(snapshot);
+    const former = compileFormer(snapshot);
     const servers = new Map<string, InboundServer>();
     const opened: InboundServer[] = [];
     const abandon = () => {
@@ -76,6 +87,7 @@ export class Listeners {
         for (const [key, server] of this.#servers) if (!servers.has(key)) server.close();
         this.#servers = servers;
         this.#tls = tls;
+        this.#former = former;
         this.#addresses = snapshot.listeners;
         for (const listener of snapshot.listeners)
           servers.get(`${listener.address} ${listener.port}`)?.update(listener);
@@ -106,6 +118,13 @@ function compileAll(snapshot: Snapshot): Map<string, ListenerTls> {
     byListener.set(listener.name, tls);
   }
   return byListener;
+}
+
+function compileFormer(snapshot: Snapshot): FormerTls | null {
+  const { rollOut } = snapshot;
+  const former = formerSnapshot(snapshot);
+  if (rollOut === null || former === null || !rollOut.services.includes('inbound')) return null;
+  return { share: new Share(rollOut), tls: compileAll(former) };
 }
 
 function compileListener(snapshot: Snapshot, certificate: CertificateSettings): ListenerTls {

@@ -1,6 +1,7 @@
 // What control asks of the history (`ledger.db`), and its answers. All times are ms since the epoch, sizes bytes. Texts that a
 // stranger wrote come as they were received.
 import type { KnownDestination, RehearsedHost } from './observations/rehearsals.ts';
+import type { ObservedService } from './observations/tables.ts';
 import type { PolicyCounts, ReportRow } from './tls-reports/outgoing.ts';
 import type {
   BadReport,
@@ -229,6 +230,30 @@ export interface FailuresRequest extends Range, PageRequest {
 }
 
 /** TLS handshakes and connections that failed for the same reason with the same peer. */
+/** A peer's handshakes within about a second, while a change of TLS is rolled out. */
+export interface RollOutPeer {
+  readonly service: ObservedService;
+  /** Empty but for incoming mail. */
+  readonly listener: string;
+  readonly address: string;
+  /** Verified reverse name; outbound: the host. '' where unknown. */
+  readonly name: string;
+  /** In the share: under the new settings. */
+  readonly inside: boolean;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** Failures since the last success. */
+  readonly run: number;
+  readonly last: number;
+  /** The last one; `flight`: a character a byte, '' where no ClientHello came, or outbound. */
+  readonly failure: {
+    readonly detail: string;
+    readonly explanation: string | null;
+    readonly flight: string;
+    readonly time: number;
+  } | null;
+}
+
 export interface FailureRow {
   readonly direction: Direction | 'web';
   /** Incoming: the client's address. Outgoing: the address of the host. */
@@ -386,6 +411,8 @@ export interface HistoryQueries {
   receivedTlsReport(id: number): ReceivedStory | null;
   /** Of those that count, about days in the range. */
   receivedTlsSums(range: Range): ReceivedSums;
+  /** Handshakes since the last question, while a change of TLS is rolled out; `lost`: those beyond the bound. */
+  takeRollOut(): { readonly peers: readonly RollOutPeer[]; readonly lost: number };
   /** Writes what is known until now, for whoever reads the database himself. Nothing happens where there is none at present. */
   write(): void;
 }

@@ -41,6 +41,8 @@ export interface Census {
   readonly moves: Map<string, MutableWeight & Omit<Move, keyof Weight> & { lastPeer: number }>;
   readonly groups: Map<string, Group>;
   readonly mayRefuse: Member[];
+  /** All that break or may refuse; only where they are asked for. */
+  readonly foretold: Set<number> | null;
   mayRefuseCount: number;
   first: number;
   last: number;
@@ -61,7 +63,7 @@ const mostHellos = 1_000;
 
 const nothing = (): MutableWeight => ({ peers: 0, connections: 0, messages: 0 });
 
-function emptyCensus(): Census {
+function emptyCensus(foretold: Set<number> | null): Census {
   return {
     totals: { breaks: nothing(), weaker: nothing(), starts: nothing(), better: nothing(), unchanged: nothing() },
     clearText: nothing(),
@@ -69,6 +71,7 @@ function emptyCensus(): Census {
     moves: new Map(),
     groups: new Map(),
     mayRefuse: [],
+    foretold,
     mayRefuseCount: 0,
     first: Number.POSITIVE_INFINITY,
     last: 0,
@@ -85,10 +88,12 @@ export interface CensusInput {
   readonly clear: Judged;
   /** What sets apart peers with the same change: the reason, and what the hello offers. */
   readonly groupKey: (judged: Judged, hello: number) => string;
+  /** Gets all peers that break or may refuse. */
+  readonly foretold?: Set<number> | null;
 }
 
-export function takeCensus({ uses, outcomes, judge, clear, groupKey }: CensusInput): Census {
-  const census = emptyCensus();
+export function takeCensus({ uses, outcomes, judge, clear, groupKey, foretold = null }: CensusInput): Census {
+  const census = emptyCensus(foretold);
   for (let at = 0; at < uses.length; ) {
     const peer = uses[at]?.peer;
     let end = at + 1;
@@ -156,6 +161,7 @@ function countPeer(census: Census, uses: readonly Use[], outcomes: ReadonlyMap<n
     return;
   }
   census.totals[worst].peers++;
+  if (worst === 'breaks') census.foretold?.add(leading.use.peer);
   const { judged, use } = leading;
   const member: Member = { peer: use.peer, hello: use.hello, connections, messages, last };
   if (worst !== 'unchanged') addMember(census, worst, judged, member, rules.groupKey(judged, use.hello));
@@ -200,6 +206,7 @@ function addRefuser(census: Census, uses: readonly Use[], outcomes: ReadonlyMap<
     });
     if (took) continue;
     census.mayRefuseCount++;
+    census.foretold?.add(use.peer);
     const { peer, hello, connections, messages, last } = use;
     census.mayRefuse.push({ peer, hello, connections, messages, last });
     if (census.mayRefuse.length >= gathered) {

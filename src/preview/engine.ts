@@ -1,4 +1,5 @@
 // A candidate against the running settings: what becomes of everybody who was seen in the last days. Runs in a thread of its own.
+import type { Foretold } from '../config/rollout.ts';
 import { ObservationReader, type Outcome, type Use } from '../ledger/observations/reader.ts';
 import type { RehearsedHost } from '../ledger/observations/rehearsals.ts';
 import type { ObservedService } from '../ledger/observations/tables.ts';
@@ -25,6 +26,8 @@ export interface PreviewRequest {
   readonly candidate: PreviewSettings;
   /** How far back, at most what is kept. */
   readonly days: number;
+  /** Everybody who breaks is to be listed, not just those with most messages. */
+  readonly foretold?: boolean;
 }
 
 export interface PreviewOptions {
@@ -96,12 +99,17 @@ export class PreviewEngine {
       days,
       now,
     };
+    const [incoming, breaking] = request.foretold === true ? [new Set<number>(), new Set<number>()] : [null, null];
     const described = [];
-    for (const run of runs) described.push(await this.#describe(run, observed, past, candidate));
+    for (const run of runs) {
+      described.push(await this.#describe(run, observed, past, { candidate, foretold: incoming }));
+    }
     const rehearsed = rehearsals(reader, now - rehearsalLife);
     const domainOf = (peer: number) => reader.peer(peer)?.domain ?? '';
-    const outgoing = outgoingPreview(running, candidate, { ...observed, rehearsed, domainOf }, past);
-    return report(true, days, described, outgoing);
+    const outgoing = outgoingPreview(running, candidate, { ...observed, rehearsed, domainOf }, past, breaking);
+    const whole = report(true, days, described, outgoing);
+    if (incoming === null || breaking === null) return whole;
+    return { ...whole, foretold: foretoldBy(reader, incoming, breaking) };
   }
 
   close(): void {
@@ -138,7 +146,7 @@ export class PreviewEngine {
     run: TargetRun,
     observed: Observed,
     past: PastInput,
-    candidate: PreviewSettings,
+    { candidate, foretold }: { readonly candidate: PreviewSettings; readonly foretold: Set<number> | null },
   ): Promise<TargetPreview> {
     const { target } = run;
     const uses = observed.uses.filter(
@@ -157,6 +165,7 @@ export class PreviewEngine {
       },
       clear: judgedClear(clearAnswer(target.levelBefore, target.from), clearAnswer(target.level, target.to)),
       groupKey: (judged, hello) => `${reasonOf(judged)} ${hello === 0 ? '' : past.offers(hello)}`,
+      foretold,
     });
     const groups = [...census.groups.values()]
       .sort(
@@ -298,6 +307,15 @@ function rehearsals(reader: ObservationReader, since: number): OutgoingObserved[
     const about = reader.peer(peer);
     return about === null ? null : (found.get(`${about.domain} ${about.name}`) ?? null);
   };
+}
+
+/** The rest of more than so many counts as not foretold. */
+const mostForetold = 50_000;
+
+function foretoldBy(reader: ObservationReader, incoming: Iterable<number>, outgoing: Iterable<number>): Foretold {
+  const tell = (peers: Iterable<number>, by: 'address' | 'name') =>
+    [...peers].slice(0, mostForetold).map((peer) => reader.peer(peer)?.[by] ?? '');
+  return { incoming: tell(incoming, 'address'), outgoing: tell(outgoing, 'name') };
 }
 
 /** What a peer without TLS meets. */

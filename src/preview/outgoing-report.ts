@@ -28,12 +28,13 @@ export interface OutgoingObserved {
   readonly domainOf: (peer: number) => string;
 }
 
-/** `past`: to name them; null where nothing was observed. */
+/** `past`: to name them; null where nothing was observed. `foretold`: gets all that break. */
 export function outgoingPreview(
   running: PreviewSettings,
   candidate: PreviewSettings,
   observed: OutgoingObserved,
   past: PastInput | null,
+  foretold: Set<number> | null = null,
 ): OutgoingPreview {
   const usual = offeredUnder(candidate.tls.outbound);
   const exceptions = exceptionsOf(candidate);
@@ -61,6 +62,7 @@ export function outgoingPreview(
     totals[verdict].peers++;
     totals[verdict].connections += destination.connections;
     totals[verdict].messages += destination.messages;
+    if (verdict === 'breaks') foretold?.add(destination.peer);
     if (verdict !== 'works') found.push({ ...destination, verdict, reason });
   }
   const named = found

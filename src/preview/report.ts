@@ -1,4 +1,5 @@
 // What a preview says: plain values for shell, API and UI. Times are ISO 8601 (UTC).
+import type { Foretold } from '../config/rollout.ts';
 import type { Aspect, Change } from './verdict.ts';
 
 export interface Weight {
@@ -109,4 +110,6 @@ export interface PreviewReport {
   readonly breaks: number;
   readonly targets: readonly TargetPreview[];
   readonly outgoing: OutgoingPreview;
+  /** Everybody who breaks or may refuse; only where it was asked for. */
+  readonly foretold?: Foretold;
 }

@@ -16,6 +16,7 @@ import type {
   Rehearsal,
   RehearsalRow,
   RehearseChoice,
+  RollOutView,
   VerifyRequest,
 } from '../../src/admin/host.ts';
 import type { Waiting } from '../../src/config/confirmation.ts';
@@ -66,6 +67,7 @@ export class TestHost implements AdminHost {
   apply: ConfigApply = { prepare: nothing, activate: nothing, abandon: nothing };
   rows: QueueRow[];
   statusNow: GatewayStatus;
+  rollOutNow: RollOutView | null = null;
 
   private constructor(dataDirectory: string, store: ConfigStore, options: TestHostOptions) {
     this.dataDirectory = dataDirectory;
@@ -138,13 +140,27 @@ export class TestHost implements AdminHost {
   async commit({ user }: Actor, comment: string, { keep }: CommitChoice) {
     const committed = await this.config.commit(user, comment, this.apply, { saveForRollback: keep });
     this.log.record(commitChanges, 1237, user, comment);
-    return { time: new Date(committed.time), revision: committed.number, warnings: [], confirmBy: null };
+    return {
+      time: new Date(committed.time),
+      revision: committed.number,
+      warnings: [],
+      confirmBy: null,
+      rollOutUntil: null,
+    };
   }
 
   async confirm(): Promise<Waiting> {
     const waiting = await this.config.confirm();
     if (waiting === null) throw new PosternError('not-found', 'nothing waits for a confirmation');
     return waiting;
+  }
+
+  rollOut(): RollOutView | null {
+    return this.rollOutNow;
+  }
+
+  async endRollOut(): Promise<number | null> {
+    throw new PosternError('not-found', 'nothing is being rolled out');
   }
 
   async takeBack({ user }: Actor) {
@@ -242,6 +258,7 @@ function exampleStatus(): GatewayStatus {
     started: Date.now() - 81_929_000,
     revision: 1,
     waiting: null,
+    rollOut: null,
     reminders: [],
     threads: [
       { role: 'mail', index: 0, revision: 1, state: 'running' },

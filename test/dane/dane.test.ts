@@ -1,7 +1,7 @@
 // Deliveries to real servers behind a signed zone and a validating resolver, case by case; and Postfix's own verdict on each.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { OutboundTls } from '../../src/delivery/outbound-tls.ts';
+import { TlsSides } from '../../src/delivery/sides.ts';
 import { verifyDomains } from '../../src/delivery/verify.ts';
 import { until } from '../delivery/fixture.ts';
 import { missing } from '../tls/peers.ts';
@@ -113,7 +113,7 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
         snapshot,
         resolver: world.resolver,
         sts: world.policies,
-        tls: new OutboundTls(snapshot.tls.outbound),
+        tls: new TlsSides(snapshot),
         dane: false,
         detail: false,
         signal: new AbortController().signal,
@@ -139,7 +139,7 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
   test('tlsverify in detail, and daneverify', async () => {
     const snapshot = world.snapshot;
     const verify = async (domain: string, dane: boolean, detail: boolean) => {
-      const tls = new OutboundTls(snapshot.tls.outbound);
+      const tls = new TlsSides(snapshot);
       const { signal } = new AbortController();
       const [verdict] = await verifyDomains(
         [domain],

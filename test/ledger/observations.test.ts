@@ -3,9 +3,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import * as events from '../../src/ledger/events.ts';
 import { Retention } from '../../src/ledger/history/retention.ts';
-import { networkOf } from '../../src/ledger/observations/observer.ts';
 import { ObservationReader } from '../../src/ledger/observations/reader.ts';
 import { unkeptHello } from '../../src/ledger/observations/tables.ts';
+import { networkOf } from '../../src/network.ts';
 import { neutralHello } from '../../src/tls/neutral.ts';
 import { snapshotWith } from './fixture.ts';
 import {

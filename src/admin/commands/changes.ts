@@ -60,6 +60,11 @@ async function commitAskingTwice(
   }
   dialogue.print(`Changes committed: ${formatTime(result.time)}`);
   for (const warning of result.warnings) dialogue.print(warning);
+  if (result.rollOutUntil !== null) {
+    dialogue.print(
+      `It goes to all at ${formatTime(result.rollOutUntil)} unless more peers fail than was foretold; "rollout" tells more.`,
+    );
+  }
   if (result.confirmBy === null) return;
   dialogue.print(`It is taken back at ${formatTime(result.confirmBy)} unless it is confirmed: ${confirmAction}.`);
 }
@@ -67,8 +72,11 @@ async function commitAskingTwice(
 /** How to confirm. */
 export const confirmAction = '"confirm" in a new shell, or in the web UI';
 
-/** The dialogue of a commit. `confirmWithin`: ms, as in `CommitChoice`. */
-export async function runCommit(context: CommandContext, confirmWithin?: number): Promise<void> {
+/** The dialogue of a commit. */
+export async function runCommit(
+  context: CommandContext,
+  choice: Pick<CommitChoice, 'confirmWithin' | 'rollOut'> = {},
+): Promise<void> {
   const { host, dialogue, user, actor } = context;
   if (host.config.pending(user).length === 0) {
     dialogue.spareWords(4);
@@ -87,7 +95,7 @@ export async function runCommit(context: CommandContext, confirmWithin?: number)
       });
     }
   }
-  await commitAskingTwice(context, comment, { keep, ...(confirmWithin === undefined ? {} : { confirmWithin }) });
+  await commitAskingTwice(context, comment, { keep, ...choice });
 }
 
 export const commit: Command = {

@@ -51,7 +51,7 @@ is needed) what it changed is taken back, also when the gateway was restarted in
       if (/^\d+(\.\d+)?$/.test(answer) && value <= longestConfirmation) return accepted(value);
       return refused(`Enter a number of minutes from 0 to ${longestConfirmation}.`);
     });
-    await runCommit(context, minutes * 60_000);
+    await runCommit(context, { confirmWithin: minutes * 60_000 });
   },
 };
 

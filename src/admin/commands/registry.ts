@@ -18,6 +18,7 @@ import { preview } from './preview.ts';
 import { short } from './question.ts';
 import { hoststatus, showrecipients } from './queue.ts';
 import { rehearseCommand } from './rehearse.ts';
+import { commitrollout, rollout } from './rollout.ts';
 import { quit } from './session.ts';
 import { setup } from './setup.ts';
 import { smtproutes } from './smtproutes.ts';
@@ -63,6 +64,8 @@ export const commands: readonly Command[] = [
   commit,
   commitconfirmed,
   confirm,
+  commitrollout,
+  rollout,
   clearchanges,
   showchanges,
   preview,

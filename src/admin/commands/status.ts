@@ -2,6 +2,7 @@
 import type { GatewayStatus } from '../host.ts';
 import type { Command } from './command.ts';
 import { waitingLine } from './confirm.ts';
+import { rollOutLine } from './rollout.ts';
 import { formatCount, formatSize, formatSpan, formatTime } from './time.ts';
 
 const row = (label: string, value: string): string => `${label.padEnd(34)}${value.padStart(14)}`;
@@ -16,6 +17,7 @@ export function statusText(status: GatewayStatus, now: number): string {
     `System status:                 ${systemStatus(status)}`,
     `Configuration revision:        ${status.revision}`,
     ...(status.waiting === null ? [] : [`Must be confirmed:             ${waitingLine(status.waiting)}`]),
+    ...(status.rollOut === null ? [] : [`Roll-out:                      ${rollOutLine(status.rollOut)}`]),
     `DNSSEC:                        ${status.dnssec?.text ?? 'not known yet'}`,
     `Oldest Message:                ${queue.oldest === null ? 'No Messages' : formatSpan(now - queue.oldest)}`,
     '',

@@ -2,6 +2,7 @@
 import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { Share } from '../../config/share.ts';
 import type { Snapshot } from '../../config/snapshot.ts';
 import { type EventSink, guiHandshake, guiTlsError, guiTlsExplained } from '../../ledger/events.ts';
 import { clientKey, plainAddress } from '../../smtp/access.ts';
@@ -11,6 +12,7 @@ import { explainInbound, type FailureCause, guiService, type OurSide } from '../
 import { flightText, readFlight } from '../../tls/flight.ts';
 import type { ClientHello } from '../../tls/hello.ts';
 import { helloIn } from '../../tls/peek.ts';
+import type { WebServer } from './app.ts';
 import type { HttpServers } from './servers.ts';
 
 /** What tells a connection apart, on our sockets and on those that HTTP/2 shows to its requests. */
@@ -24,6 +26,7 @@ export interface Endpoints {
 interface Connection {
   readonly socket: Socket;
   readonly client: string;
+  readonly address: string;
   /** `address:port`, for the log. */
   readonly peer: string;
   /** As `performance.now()`. */
@@ -36,10 +39,18 @@ interface Connection {
   restingSince: number;
 }
 
+/** Settings, and the servers that have them. */
+export interface WebSide {
+  readonly servers: HttpServers;
+  readonly tls: ServerTls;
+}
+
 /** What the connections run under: the snapshot in force and its contexts. */
 export interface InForce {
   readonly snapshot: Snapshot;
-  readonly tls: ServerTls;
+  readonly usual: WebSide;
+  /** For clients outside the share of a roll-out. */
+  readonly former: (WebSide & { readonly share: Share }) | null;
   /** `gui.hsts`, and the certificate is still fit for it. */
   readonly hsts: boolean;
 }
@@ -47,18 +58,18 @@ export interface InForce {
 const sweepInterval = 2_000;
 
 export class Connections {
-  readonly #servers: HttpServers;
+  readonly #servers: readonly WebServer[];
   readonly #log: EventSink;
   readonly #inForce: () => InForce | null;
   readonly #open = new Map<string, Connection>();
   readonly #perClient = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(servers: HttpServers, log: EventSink, inForce: () => InForce | null) {
-    this.#servers = servers;
+  constructor(servers: readonly HttpServers[], log: EventSink, inForce: () => InForce | null) {
+    this.#servers = servers.flatMap(({ all }) => all);
     this.#log = log;
     this.#inForce = inForce;
-    for (const server of servers.all) {
+    for (const server of this.#servers) {
       server.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
       server.prependListener('tlsClientError', (error: Error, socket: TLSSocket) => this.#failed(error, socket));
       server.on('session', (session: ServerHttp2Session) => this.#began(session));
@@ -103,6 +114,7 @@ export class Connections {
     const connection: Connection = {
       socket,
       client,
+      address,
       peer: `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort}`,
       accepted: performance.now(),
       state: 'hello',
@@ -126,7 +138,7 @@ export class Connections {
       if (session !== null && !session.destroyed) session.close();
       if (state !== 'open' || (session !== null && streams === 0)) socket.destroy();
     }
-    for (const server of this.#servers.all) if ('closeIdleConnections' in server) server.closeIdleConnections();
+    for (const server of this.#servers) if ('closeIdleConnections' in server) server.closeIdleConnections();
   }
 
   /** Ends all that is left. */
@@ -147,7 +159,8 @@ export class Connections {
     }
     connection.state = 'handshake';
     connection.flight = Buffer.from(flight);
-    const server = this.#servers.choose(inForce.tls, highest, () => helloIn(flight));
+    const { servers, tls } = sideOf(inForce, connection.address);
+    const server = servers.choose(tls, highest, () => helloIn(flight));
     // Measured: what is given back here is read natively; nothing is lost.
     socket.pause();
     socket.unshift(flight);
@@ -164,13 +177,12 @@ export class Connections {
 
   /** For observations. */
   #tell(
-    { peer, flight }: Connection,
+    { address, flight }: Connection,
     protocol: string | null,
     cipher: string | null,
     resumed: boolean,
     failure: string | null,
   ): void {
-    const address = peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '');
     this.#log.record(guiHandshake, address, flightText(flight), protocol, cipher, resumed, failure);
   }
 
@@ -206,7 +218,7 @@ export class Connections {
     const inForce = this.#inForce();
     if (cause === null || inForce === null) return;
     const hello: ClientHello | null = helloIn(connection.flight);
-    const explanation = explainInbound(cause, hello, ours(inForce.tls));
+    const explanation = explainInbound(cause, hello, ours(sideOf(inForce, connection.address).tls));
     if (explanation !== null) this.#log.record(guiTlsExplained, connection.peer, explanation);
   }
 
@@ -233,6 +245,11 @@ export class Connections {
 
 function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Endpoints): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}
+
+/** An address is on the same side of a roll-out each time. */
+function sideOf({ usual, former }: InForce, address: string): WebSide {
+  return former === null || former.share.holds(address) ? usual : former;
 }
 
 function ours(tls: ServerTls): OurSide {

@@ -1,6 +1,8 @@
 // The web service as the gateway sees it: prepared and activated with each commit, stopped at the end.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
+import { formerSnapshot } from '../../config/rollout.ts';
+import { Share } from '../../config/share.ts';
 import type { Snapshot } from '../../config/snapshot.ts';
 import { plainAddress } from '../../smtp/access.ts';
 import { compileServerTls } from '../../tls/contexts.ts';
@@ -39,6 +41,8 @@ const pollInterval = 50;
 
 export class WebService {
   readonly #servers: HttpServers;
+  /** For clients outside the share of a roll-out. */
+  readonly #formerServers: HttpServers;
   readonly #connections: Connections;
   readonly #ports: Ports;
   readonly #streams: EventStreams;
@@ -75,14 +79,15 @@ export class WebService {
       },
       assets: Assets.load(options.assets),
       routes,
-      servers: service.#servers.all,
+      servers: [...service.#servers.all, ...service.#formerServers.all],
     });
     return service;
   }
 
   private constructor({ host, snapshot }: WebServiceOptions) {
     this.#servers = new HttpServers(snapshot);
-    this.#connections = new Connections(this.#servers, host.log, () => this.#inForce);
+    this.#formerServers = new HttpServers(snapshot);
+    this.#connections = new Connections([this.#servers, this.#formerServers], host.log, () => this.#inForce);
     this.#ports = new Ports((socket) => this.#connections.take(socket));
     this.#streams = new EventStreams((caller) => host.people.isValid(caller));
     host.people.onEnd((id) => this.#streams.endOf(id));
@@ -92,10 +97,18 @@ export class WebService {
   async prepare(snapshot: Snapshot): Promise<void> {
     this.abandon();
     const certificate = webCertificate(snapshot);
-    const tls = compileServerTls(snapshot.tls.gui, certificate);
+    const usual = { servers: this.#servers, tls: compileServerTls(snapshot.tls.gui, certificate) };
     const hsts = snapshot.gui.hsts && isPubliclyValid(certificate);
     const ports = await this.#ports.prepare(snapshot.gui);
-    this.#prepared = { ports, inForce: { snapshot, tls, hsts } };
+    this.#prepared = { ports, inForce: { snapshot, usual, former: this.#former(snapshot), hsts } };
+  }
+
+  #former(snapshot: Snapshot): InForce['former'] {
+    const { rollOut } = snapshot;
+    const former = formerSnapshot(snapshot);
+    if (rollOut === null || former === null || !rollOut.services.includes('gui')) return null;
+    const tls = compileServerTls(former.tls.gui, webCertificate(former));
+    return { share: new Share(rollOut), servers: this.#formerServers, tls };
   }
 
   /** What was prepared is in force: for every handshake that begins from now on. */
@@ -103,7 +116,9 @@ export class WebService {
     const prepared = this.#prepared;
     if (prepared === null) return;
     this.#prepared = null;
-    this.#servers.use(prepared.inForce.tls, prepared.inForce.snapshot);
+    const { snapshot, usual, former } = prepared.inForce;
+    this.#servers.use(usual.tls, snapshot);
+    this.#formerServers.use((former ?? usual).tls, snapshot);
     this.#inForce = prepared.inForce;
     prepared.ports.activate();
   }

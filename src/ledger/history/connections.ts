@@ -7,6 +7,7 @@ import type { Counts } from './counts.ts';
 import type { Domains } from './domain.ts';
 import type { Failures } from './failures.ts';
 import type { Message } from './messages.ts';
+import type { RollOutTally } from './roll-out-tally.ts';
 import { type TlsCounts, unknownDomain, versionNumber } from './tls-counts.ts';
 
 export interface Incoming {
@@ -73,6 +74,7 @@ export interface Reports {
   readonly domains: Domains;
   readonly observer: Observer;
   readonly sessions: SessionResults;
+  readonly rollOut: RollOutTally;
 }
 
 /** More than can be open: those of a worker that died have no end. */
@@ -183,6 +185,9 @@ export class IncomingConnections {
     const who = { service: 'inbound', listener, address, name, helo: helo ?? '', domain: senderDomain ?? '' } as const;
     const what = { flight, protocol, cipher, resumed, failure, messages: accepted, offered: 0, verdict: '' };
     this.#reports.observer.add({ ...who, ...what }, time);
+    if (protocol === null && failure === null) return;
+    const { explanation } = connection;
+    this.#reports.rollOut.add({ service: 'inbound', listener, address, name, flight, failure, explanation }, time);
   }
 
   #domainOf(name: string | null, { senderDomain }: Incoming): string {
@@ -257,6 +262,19 @@ export class OutgoingConnections {
       verdict,
       messages,
     };
+    // One that failed counts, whether or not the mail then went out in clear text.
+    if (protocol !== null || failure !== null) {
+      const shaken = {
+        service: 'outbound',
+        listener: '',
+        address,
+        name: host,
+        flight: '',
+        failure,
+        explanation,
+      } as const;
+      this.#reports.rollOut.add(shaken, time);
+    }
     if (result === null) return connection;
     this.#reports.observer.add({ ...who, ...what }, time);
     tls.add('outgoing', destination, time, { required: level === 'required', result, protocol, messages });

@@ -23,6 +23,7 @@ import { Intake } from './intake.ts';
 import { Messages } from './messages.ts';
 import { HistoryReader } from './reader.ts';
 import { Retention, searchSegments } from './retention.ts';
+import { RollOutTally } from './roll-out-tally.ts';
 import { TlsCounts } from './tls-counts.ts';
 import { type AuditEntry, HistoryWriter } from './writer.ts';
 
@@ -61,6 +62,7 @@ export class History {
   readonly #failures = new Failures();
   readonly #sessions = new SessionResults();
   readonly #observer = new Observer();
+  readonly #rollOut = new RollOutTally();
   readonly #incoming: IncomingConnections;
   readonly #outgoing: OutgoingConnections;
   readonly #messages: Messages;
@@ -81,9 +83,10 @@ export class History {
     this.#options = options;
     this.#snapshot = options.snapshot;
     this.#observer.apply(options.snapshot.limits.history, options.snapshot.revision);
+    this.#rollOut.apply(options.snapshot);
     this.#tryOpen();
     this.#counts = new Counts(this.#open?.database ?? null, Date.now());
-    const shared = { domains: new Domains(), observer: this.#observer };
+    const shared = { domains: new Domains(), observer: this.#observer, rollOut: this.#rollOut };
     const reports = {
       counts: this.#counts,
       tls: this.#tls,
@@ -107,6 +110,7 @@ export class History {
 
   apply(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+    this.#rollOut.apply(snapshot);
     this.#observer.apply(snapshot.limits.history, snapshot.revision);
     this.#intake.apply(snapshot.privacy);
   }
@@ -152,6 +156,7 @@ export class History {
       this.#read();
       this.#change((database) => keepRehearsals(database, rows));
     },
+    takeRollOut: () => this.#rollOut.take(),
     write: () => void this.#write(true),
     unplannedTlsReports: (date) => this.#with((database) => outgoing.unplannedTargets(database, date)),
     planTlsReports: (date, targets) => this.#change((database) => outgoing.planReports(database, date, targets)),

@@ -263,27 +263,20 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
     const peer = client.slice(0, client.lastIndexOf(':'));
     reports.failures.add({ direction: 'web', peer, name: null, detail: text(v[at + 1]), explanation: null }, time);
   });
-  on(events.guiHandshake, (v, at, time) =>
-    reports.observer.add(
-      {
-        service: 'gui',
-        listener: '',
-        address: text(v[at]),
-        name: '',
-        helo: '',
-        domain: '',
-        flight: text(v[at + 1]),
-        protocol: textOrNull(v[at + 2]),
-        cipher: textOrNull(v[at + 3]),
-        resumed: v[at + 4] === true,
-        failure: textOrNull(v[at + 5]),
-        offered: 0,
-        verdict: '',
-        messages: 0,
-      },
-      time,
-    ),
-  );
+  on(events.guiHandshake, (v, at, time) => {
+    const [address, flight, failure] = [text(v[at]), text(v[at + 1]), textOrNull(v[at + 5])];
+    const who = { service: 'gui', listener: '', address, name: '', helo: '', domain: '' } as const;
+    const what = {
+      protocol: textOrNull(v[at + 2]),
+      cipher: textOrNull(v[at + 3]),
+      resumed: v[at + 4] === true,
+      offered: 0,
+      verdict: '',
+      messages: 0,
+    };
+    reports.observer.add({ ...who, ...what, flight, failure }, time);
+    reports.rollOut.add({ service: 'gui', listener: '', address, name: '', flight, failure, explanation: null }, time);
+  });
   const audited: Handler = (v, at, time) =>
     audit({
       time,

@@ -1,8 +1,8 @@
 // Gathers what was observed, in memory, until it is written: which peer came with which ClientHello, and what came of it. What
 // strangers can vary is bounded; beyond the bounds they are counted together.
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { networkOf } from '../../network.ts';
 import { neutralHello } from '../../tls/neutral.ts';
 import { suiteByName } from '../../tls/suites.ts';
 import { day as dayLength } from '../history/counts.ts';
@@ -339,17 +339,4 @@ function alertIn(detail: string): number | null {
   const code = /^\((\d+), 'error:/.exec(detail)?.[1];
   const reason = Number(code ?? 0) & 0x7fffff;
   return reason >= 1000 && reason < 1256 ? reason - 1000 : null;
-}
-
-/** `198.51.100.0/24` or `2001:db8:0:1::/64`. */
-export function networkOf(address: string): string {
-  if (!isIPv6(address)) return `${address.slice(0, address.lastIndexOf('.'))}.0/24`;
-  const [head = '', tail] = address.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const after = tail === '' ? [] : tail.split(':');
-    while (groups.length + after.length < 8) groups.push('0');
-    groups.push(...after);
-  }
-  return `${groups.slice(0, 4).join(':')}::/64`;
 }
