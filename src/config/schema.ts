@@ -173,6 +173,11 @@ export const limitsSchema = object(
     rehearsalDestinations: count(500, 'Rehearsal: destinations, most mail first.', 1, 10_000),
     guiConnections: count(500, 'Web UI and API: connections at a time.', 10, 100_000),
     guiConnectionsPerClient: count(100, 'Web UI and API: connections at a time from one address (IPv6: from one /64).'),
+    mtaStsConnections: count(500, 'MTA-STS policies that are served: connections at a time.', 1, 100_000),
+    mtaStsConnectionsPerClient: count(
+      20,
+      'MTA-STS policies that are served: connections at a time from one address (IPv6: from one /64).',
+    ),
     guiBody: size('1MiB', 'Web UI and API: largest body of a request; imports and uploads may have eight times that.', {
       least: '64KiB',
       most: '64MiB',

@@ -259,7 +259,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     const opened = this.#opened;
     if (opened !== null) {
       this.#opened = null;
-      const detail = this.#verdict?.detail ?? '';
+      const testing = this.settings.policy.sts?.policy.mode === 'testing';
+      const detail = this.#verdict?.detail ?? (testing ? `MTA-STS testing: ${this.#noTls}` : '');
       this.#recordSecurity(
         this.#verdict?.got ?? 'none',
         this.#client.extensions.requireTls ? `${detail}, REQUIRETLS` : detail,

@@ -12,6 +12,15 @@ export interface DnsServer {
 }
 
 /**
+ * Those that are asked: where one is trusted, the trusted ones alone. What a validating server refuses, because its signatures are
+ * wrong, another one would hand out as if it had never been signed (RFC 7672 2.1.2).
+ */
+export function askedServers(servers: readonly DnsServer[]): readonly DnsServer[] {
+  const trusted = servers.filter((server) => server.trusted);
+  return trusted.length > 0 ? trusted : servers;
+}
+
+/**
  * Asks once. Rejects with an Error: `timeout`, or that of the socket. Every question has a port and an ID of its own, and
  * the socket hears only the server (RFC 5452 4.5, 9.2); over UDP the name has capitals by chance, and an answer without them
  * is asked for again over TCP, where nobody beside the path can forge one.
@@ -96,7 +105,9 @@ function overTcp(server: DnsServer, name: string, type: QuestionType, timeout: n
     const length = received.readUInt16BE(0);
     if (received.length < 2 + length) return;
     const answer = decodeAnswer(received.subarray(2, 2 + length), id, name, type);
-    finish(answer === null ? new Error('malformed answer') : null, answer);
+    // Over TCP everything fits: half an answer is none.
+    const whole = answer?.truncated === true ? null : answer;
+    finish(whole === null ? new Error('malformed answer') : null, whole);
   });
   socket.on('error', (error) => finish(error, null));
   socket.on('close', () => finish(null, null));

@@ -5,7 +5,7 @@ import type { Snapshot } from '../config/snapshot.ts';
 import { PosternError } from '../errors.ts';
 import type { ReverseName } from '../smtp/host.ts';
 import { ExpiringMap } from './cache.ts';
-import type { DnsServer } from './exchange.ts';
+import { askedServers, type DnsServer } from './exchange.ts';
 import { type Found, hardError, Lookup } from './lookup.ts';
 import { isName, type QuestionType, reverseName } from './message.ts';
 import type { MailHost, MailResolver } from './resolver.ts';
@@ -65,7 +65,7 @@ class StubResolver implements Resolver {
   }
 
   get #asked(): readonly DnsServer[] {
-    return this.#servers.length > 0 ? this.#servers : this.#resolvConf.value;
+    return askedServers(this.#servers.length > 0 ? this.#servers : this.#resolvConf.value);
   }
 
   prepare(snapshot: Snapshot): { activate(): void } {

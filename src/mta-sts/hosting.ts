@@ -2,11 +2,13 @@
 import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { defaultCiphers } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
+import { clientKey, plainAddress } from '../smtp/access.ts';
 import { compileServerTls } from '../tls/contexts.ts';
 import { policyFile, policyHost, policyPath, stsRecords } from '../tls/mta-sts.ts';
 
@@ -21,20 +23,31 @@ interface Setting {
   readonly server: Server | null;
   /** `address port`. */
   readonly place: string;
+  /** Connections at a time, in all and from one client. */
+  readonly most: { readonly all: number; readonly perClient: number };
   readonly told: readonly string[];
   readonly warnings: readonly string[];
 }
 
 /** A policy is fetched rarely and in one packet: strangers need no more. */
-const mostConnections = 500;
 const patience = 10_000;
 const mostHeader = 8 * 1024;
 
-const nothing: Setting = { sites: new Map(), server: null, place: '', told: [], warnings: [] };
+const nothing: Setting = {
+  sites: new Map(),
+  server: null,
+  place: '',
+  most: { all: 0, perClient: 0 },
+  told: [],
+  warnings: [],
+};
 
 export class PolicyHosting {
   readonly #log: EventSink;
   #running = nothing;
+  /** Open connections of each client that has any. */
+  readonly #clients = new Map<string, number>();
+  #open = 0;
   #next: Setting | null = null;
 
   constructor(log: EventSink) {
@@ -42,7 +55,7 @@ export class PolicyHosting {
   }
 
   /** Binds what is new. Throws `bad-certificate`, `in-use` or `bad-configuration`; nothing is bound then. */
-  async prepare({ mtaSts, certificates }: Snapshot): Promise<void> {
+  async prepare({ mtaSts, certificates, limits }: Snapshot): Promise<void> {
     const sites = new Map<string, Site>();
     const told: string[] = [];
     const warnings: string[] = [];
@@ -66,7 +79,8 @@ export class PolicyHosting {
     const place = sites.size === 0 ? '' : `${mtaSts.address} ${mtaSts.port}`;
     const same = place === this.#running.place;
     const server = same ? this.#running.server : place === '' ? null : await this.#listen(mtaSts);
-    this.#next = { sites, server, place, told, warnings };
+    const most = { all: limits.mtaStsConnections, perClient: limits.mtaStsConnectionsPerClient };
+    this.#next = { sites, server, place, most, told, warnings };
   }
 
   activate(): void {
@@ -109,7 +123,7 @@ export class PolicyHosting {
       },
       (request, response) => this.#answer(request, response),
     );
-    server.maxConnections = mostConnections;
+    server.on('connection', (socket) => this.#count(socket));
     server.maxRequestsPerSocket = 10;
     // Scanners and clients of other names: nothing to tell.
     server.on('tlsClientError', () => undefined);
@@ -133,6 +147,25 @@ export class PolicyHosting {
     // What can still go wrong is one accept.
     server.on('error', () => undefined);
     return server;
+  }
+
+  /** Closes what is one too many; before its handshake, which costs us the most. */
+  #count(socket: Socket): void {
+    const client = clientKey(plainAddress(socket.remoteAddress ?? ''));
+    const own = this.#clients.get(client) ?? 0;
+    const { all, perClient } = this.#running.most;
+    if (this.#open >= all || own >= perClient) {
+      socket.destroy();
+      return;
+    }
+    this.#open++;
+    this.#clients.set(client, own + 1);
+    socket.once('close', () => {
+      this.#open--;
+      const left = (this.#clients.get(client) ?? 1) - 1;
+      if (left > 0) this.#clients.set(client, left);
+      else this.#clients.delete(client);
+    });
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

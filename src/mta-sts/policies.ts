@@ -146,10 +146,10 @@ export class StsPolicies implements StsSource {
 
   async #renew(domain: string, known: KnownPolicy): Promise<void> {
     const record = await this.#record(domain);
-    // Without a record the policy runs out: that is how a domain takes leave of MTA-STS. Whoever hides the record gains the rest of
-    // its life at most, and mail in between has it renewed.
-    if (record.kind === 'absent' || record.kind === 'invalid') return;
-    await this.#fetch(domain, record.kind === 'record' ? record.id : known.id);
+    // RFC 8461 10.2: whatever the record says, else whoever hides it would only have to wait. A domain takes leave with mode none, or
+    // with its policy host; where its record has gone too, that is nothing to complain of.
+    const gone = record.kind === 'absent';
+    await this.#fetch(domain, record.kind === 'record' ? record.id : known.id, gone);
   }
 
   async #decide(domain: string): Promise<StsVerdict> {
@@ -174,16 +174,16 @@ export class StsPolicies implements StsSource {
   }
 
   /** One fetch a domain at a time. */
-  #fetch(domain: string, id: string): Promise<void> {
+  #fetch(domain: string, id: string, quiet = false): Promise<void> {
     let fetching = this.#fetching.get(domain);
     if (fetching === undefined) {
-      fetching = this.#fetchNow(domain, id).finally(() => this.#fetching.delete(domain));
+      fetching = this.#fetchNow(domain, id, quiet).finally(() => this.#fetching.delete(domain));
       this.#fetching.set(domain, fetching);
     }
     return fetching;
   }
 
-  async #fetchNow(domain: string, id: string): Promise<void> {
+  async #fetchNow(domain: string, id: string, quiet: boolean): Promise<void> {
     const options = () => ({ resolver: this.#resolver, context: this.#context, timeout: this.#timeout });
     const fetched = await this.#turns.run(() => fetchPolicy(domain, options()));
     if (fetched === null) {
@@ -191,6 +191,7 @@ export class StsPolicies implements StsSource {
       return;
     }
     if (!fetched.ok) {
+      if (quiet) return;
       this.#fail(domain, id, fetched.failure);
       return;
     }

@@ -1,7 +1,7 @@
 // Whether what a server showed fits TLSA records: the leaf alone (DANE-EE), or a path of signatures to an authority that a
 // record names (DANE-TA). Node builds no such paths, so this is done here, with OpenSSL's primitives behind X509Certificate.
 import { createHash, createPublicKey, type KeyObject, timingSafeEqual, X509Certificate } from 'node:crypto';
-import { describeTlsa, type TlsaRecord } from './dane.ts';
+import { describeRecords, type TlsaRecord } from './dane.ts';
 import { certificateExtensions, elements } from './der.ts';
 import { keyBits, usesSha1 } from './own-certificate.ts';
 
@@ -10,9 +10,14 @@ export type DaneMatch =
   /** Why no record fits, in plain words; `cause`: what alone keeps the path of signatures from counting. */
   | { readonly ok: false; readonly why: string; readonly cause: 'name' | 'expired' | 'other' };
 
-/** RFC 6125 lets nobody send so many; a longer list is cut. */
+/** Nobody needs so many; a longer list is cut. */
 const mostCertificates = 20;
 const longestPath = 8;
+/** Signatures that are verified for one server. Whoever sends twenty authorities of one name and key would have millions of paths tried. */
+const mostVerifications = 100;
+const mostReasons = 3;
+/** A stranger wrote them. */
+const longestSubject = 100;
 
 /** The certificates in the order sent, the server's own first. */
 export function sentChain(leaf: X509Certificate): readonly X509Certificate[] {
@@ -51,23 +56,42 @@ export function matchDane(
     }
   }
   if (reasons.length === 0) reasons.push('the certificate matches no TLSA record');
-  return { ok: false, why: `${reasons.join('; ')} (${records.map(describeTlsa).join(', ')})`, cause };
+  return { ok: false, why: `${reasons.join('; ')} (${describeRecords(records)})`, cause };
 }
 
-/** `.name` stands for everything below it, as in OpenSSL. */
-export function matchesName(leaf: X509Certificate, names: readonly string[]): boolean {
-  return names.some((name) => leaf.checkHost(name, { partialWildcards: false }) !== undefined);
+/** `.name` stands for everything below it, as in OpenSSL. `commonName: false`: it does not count where there is no alternative name. */
+export function matchesName(
+  leaf: X509Certificate,
+  names: readonly string[],
+  { commonName = true }: { readonly commonName?: boolean } = {},
+): boolean {
+  const options = { partialWildcards: false, subject: commonName ? 'default' : 'never' } as const;
+  return names.some((name) => leaf.checkHost(name, options) !== undefined);
 }
 
 /** The record is about this certificate. */
 function fits({ selector, matchingType, data }: TlsaRecord, certificate: X509Certificate): boolean {
-  const content = selector === 0 ? certificate.raw : spki(certificate.publicKey);
-  const compared = matchingType === 0 ? content : digest(matchingType, content);
+  const compared = contentOf(certificate, selector, matchingType);
   return compared.length === data.length && timingSafeEqual(compared, data);
 }
 
-function spki(key: KeyObject): Buffer {
-  return key.export({ type: 'spki', format: 'der' });
+/** A set of records may have hundreds, and each of a server's certificates is compared with all of them. */
+const contents = new WeakMap<X509Certificate, Map<string, Buffer>>();
+
+function contentOf(certificate: X509Certificate, selector: number, matchingType: number): Buffer {
+  let known = contents.get(certificate);
+  if (known === undefined) {
+    known = new Map();
+    contents.set(certificate, known);
+  }
+  const key = `${selector} ${matchingType}`;
+  let content = known.get(key);
+  if (content === undefined) {
+    const whole = selector === 0 ? certificate.raw : certificate.publicKey.export({ type: 'spki', format: 'der' });
+    content = matchingType === 0 ? whole : digest(matchingType, whole);
+    known.set(key, content);
+  }
+  return content;
 }
 
 function digest(matchingType: number, content: Buffer): Buffer {
@@ -84,6 +108,7 @@ class PathSearch {
   readonly #candidates: readonly X509Certificate[];
   readonly #keys: readonly { readonly record: TlsaRecord; readonly key: KeyObject }[];
   readonly #now: number;
+  #verifications = 0;
 
   constructor(records: readonly TlsaRecord[], sent: readonly X509Certificate[], now: number) {
     this.#records = records;
@@ -102,38 +127,53 @@ class PathSearch {
 
   /** The record that names an authority above the certificate, or null. */
   from(leaf: X509Certificate): TlsaRecord | null {
-    const problem = this.#problem(leaf, 0) ?? serverPurpose(leaf);
+    const problem = this.#problem(leaf, 0) ?? serverPurpose(leaf, 'the certificate');
     if (problem !== null) {
       this.reasons.push(problem);
       return null;
     }
-    const found = this.#above([leaf]);
+    const found = this.#search(leaf);
     if (found === null && this.reasons.length === 0) {
       this.reasons.push('no path of signatures leads to an authority of the TLSA records');
     }
     return found;
   }
 
-  #above(path: readonly X509Certificate[]): TlsaRecord | null {
-    const child = path.at(-1);
-    if (child === undefined || path.length > longestPath) return null;
-    for (const { record, key } of this.#keys) if (child.verify(key)) return record;
-    for (const issuer of this.#candidates) {
-      if (path.includes(issuer) || !child.checkIssued(issuer) || !child.verify(issuer.publicKey)) continue;
-      const problem = this.#problem(issuer, path.length);
-      if (problem !== null) {
-        this.reasons.push(problem);
-        continue;
+  /** Level by level: each authority is met on its shortest path, and once; a longer one would only be less good for it. */
+  #search(leaf: X509Certificate): TlsaRecord | null {
+    const left = new Set(this.#candidates);
+    let level: readonly X509Certificate[] = [leaf];
+    for (let depth = 1; depth <= longestPath && level.length > 0; depth++) {
+      const next: X509Certificate[] = [];
+      for (const child of level) {
+        for (const { record, key } of this.#keys) if (this.#signed(child, key)) return record;
+        for (const issuer of left) {
+          if (!child.checkIssued(issuer) || !this.#signed(child, issuer.publicKey)) continue;
+          left.delete(issuer);
+          const record = this.#records.find((one) => fits(one, issuer));
+          const problem = this.#problem(issuer, depth, record !== undefined) ?? serverPurpose(issuer, 'the authority');
+          if (problem !== null) this.#refuse(problem);
+          else if (record !== undefined) return record;
+          else next.push(issuer);
+        }
       }
-      const record = this.#records.find((one) => fits(one, issuer)) ?? this.#above([...path, issuer]);
-      if (record !== null) return record;
+      level = next;
     }
     return null;
   }
 
-  /** What keeps the certificate out of a path; `depth` 0: the server's own. */
-  #problem(certificate: X509Certificate, depth: number): string | null {
-    const who = depth === 0 ? 'the certificate' : `the authority "${certificate.subject.replaceAll('\n', ', ')}"`;
+  #signed(certificate: X509Certificate, key: KeyObject): boolean {
+    if (this.#verifications === mostVerifications) this.#refuse('the server sends too many certificates to follow');
+    return this.#verifications++ < mostVerifications && certificate.verify(key);
+  }
+
+  #refuse(problem: string): void {
+    if (this.reasons.length < mostReasons) this.reasons.push(problem);
+  }
+
+  /** What keeps the certificate out of a path; `depth` 0: the server's own. `named`: by a record, so that who signed it does not count. */
+  #problem(certificate: X509Certificate, depth: number, named = false): string | null {
+    const who = depth === 0 ? 'the certificate' : `the authority "${subjectOf(certificate)}"`;
     if (certificate.validToDate.getTime() < this.#now) {
       this.expired = true;
       return `${who} has expired`;
@@ -141,19 +181,28 @@ class PathSearch {
     if (certificate.validFromDate.getTime() > this.#now) return `${who} is not valid yet`;
     const bits = keyBits(certificate);
     if (bits !== null && bits < 2048) return `${who} has a key of RSA ${bits} bits`;
-    if (usesSha1(certificate)) return `${who} is signed with ${certificate.signatureAlgorithm}`;
+    if (!named && usesSha1(certificate)) return `${who} is signed with ${certificate.signatureAlgorithm}`;
     for (const { oid, critical, value } of certificateExtensions(certificate.raw)) {
       if (oid === basicConstraints) {
         const limit = pathLength(value);
         // RFC 5280 4.2.1.9: certificates between it and the server's own.
         if (depth > 0 && limit !== null && depth - 1 > limit) return `${who} may not have so many authorities below it`;
-      } else if (critical && !understood.has(oid)) return `${who} has a critical extension that is not understood`;
+      } else if (oid === nameConstraints || (critical && !understood.has(oid))) {
+        return `${who} has a critical extension that is not understood`;
+      }
     }
     return depth > 0 && !certificate.ca ? `${who} may not sign certificates` : null;
   }
 }
 
+function subjectOf({ subject }: X509Certificate): string {
+  const line = subject.replaceAll('\n', ', ');
+  return line.length > longestSubject ? `${line.slice(0, longestSubject)}...` : line;
+}
+
 const basicConstraints = '551d13';
+/** RFC 5280 4.2.1.10: always critical. Where it is not marked so it must not be passed over either. */
+const nameConstraints = '551d1e';
 /** subjectAltName, keyUsage (Node's `ca` looks at it), extendedKeyUsage, certificatePolicies, subjectKeyIdentifier, authorityKeyIdentifier. */
 const understood: ReadonlySet<string> = new Set(['551d11', '551d0f', '551d25', '551d20', '551d0e', '551d23']);
 
@@ -164,12 +213,12 @@ function pathLength(value: Uint8Array): number | null {
   return number === undefined ? null : number.content.reduce((sum, byte) => sum * 256 + byte, 0);
 }
 
-/** An extendedKeyUsage without serverAuth is for something else (RFC 5280 4.2.1.12). Node calls it `keyUsage`. */
-function serverPurpose(leaf: X509Certificate): string | null {
-  const purposes: readonly string[] | undefined = leaf.keyUsage;
+/** An extendedKeyUsage without serverAuth is for something else (RFC 5280 4.2.1.12), above the server's own too. Node calls it `keyUsage`. */
+function serverPurpose(certificate: X509Certificate, who: string): string | null {
+  const purposes: readonly string[] | undefined = certificate.keyUsage;
   if (purposes === undefined || purposes.length === 0) return null;
   const served = purposes.includes('1.3.6.1.5.5.7.3.1') || purposes.includes('2.5.29.37.0');
-  return served ? null : 'the certificate is not meant for servers';
+  return served ? null : `${who} is not meant for servers`;
 }
 
 function readCertificate(der: Uint8Array): X509Certificate | null {

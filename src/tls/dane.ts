@@ -113,8 +113,8 @@ function askTlsa(host: DaneHost, bases: readonly string[], answers: ReadonlyMap<
     const found = answer.tlsa ?? [];
     const records = usableRecords(found);
     if (records.length > 0) return { kind: 'decided', verdict: { kind: 'usable', base, records, found } };
-    const all = found.map(({ usage, selector, matchingType }) => `${usage} ${selector} ${matchingType}`);
-    const verdict: DaneVerdict = { kind: 'unusable', base, why: `no TLSA record is usable: ${all.join(', ')}`, found };
+    const all = shortList(found, ({ usage, selector, matchingType }) => `${usage} ${selector} ${matchingType}`);
+    const verdict: DaneVerdict = { kind: 'unusable', base, why: `no TLSA record is usable: ${all}`, found };
     return { kind: 'decided', verdict };
   }
   return none(why);
@@ -150,8 +150,19 @@ export function usableRecords(records: readonly TlsaRecord[]): readonly TlsaReco
 
 function isUsable({ usage, selector, matchingType, data }: TlsaRecord): boolean {
   if ((usage !== 2 && usage !== 3) || (selector !== 0 && selector !== 1)) return false;
-  if (matchingType === 0) return data.length > 0;
+  if (matchingType === 0) return isSequence(data);
   return digestLengths[matchingType] === data.length;
+}
+
+/** One SEQUENCE of DER, and nothing behind it, as certificates and keys are: anything else is no record that could ever match. */
+function isSequence(data: Uint8Array): boolean {
+  const [tag, length = 0] = data;
+  if (tag !== 0x30) return false;
+  if (length < 0x80) return data.length === 2 + length;
+  const octets = length & 0x7f;
+  if (octets === 0 || octets > 3 || data.length < 2 + octets) return false;
+  const content = data.subarray(2, 2 + octets).reduce((sum, byte) => sum * 256 + byte, 0);
+  return data.length === 2 + octets + content;
 }
 
 /** The record as a zone file has it (RFC 6698 2.2), in one line. */
@@ -163,4 +174,16 @@ export function tlsaText({ usage, selector, matchingType, data }: TlsaRecord): s
 export function describeTlsa({ usage, selector, matchingType, data }: TlsaRecord): string {
   const hex = Array.from(data.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
   return `${usage} ${selector} ${matchingType} ${hex}${data.length > 8 ? '...' : ''}`;
+}
+
+/** The first of them, as above: a name may have more than a line holds. */
+export function describeRecords(records: readonly TlsaRecord[]): string {
+  return shortList(records, describeTlsa);
+}
+
+const mostShown = 5;
+
+function shortList(records: readonly TlsaRecord[], text: (record: TlsaRecord) => string): string {
+  const shown = records.slice(0, mostShown).map(text).join(', ');
+  return records.length > mostShown ? `${shown} and ${records.length - mostShown} more` : shown;
 }

@@ -9,12 +9,13 @@ import {
   referenceNames,
   type TlsPolicy,
   verifiedPolicy,
+  withVersions,
 } from './policy.ts';
 
 /** The policy towards one host. */
 export function tlsPolicy(input: PolicyInput): TlsPolicy {
   const { domain, dane, sts, message, tells = false } = input;
-  const policy = barePolicy(input);
+  const policy = withVersions(barePolicy(input));
   // Who switches TLS off has nothing to tell; nor has who did not even ask what the domain publishes.
   const told = tells && policy.starttls && message !== 'optional';
   return { ...policy, facts: told ? { domain, dane, sts } : null };

@@ -58,7 +58,7 @@ function compare(policy: TlsPolicy, shown: Pick<ConnectedTls, 'peer' | 'verifyEr
     const expired = verifyError === 'CERT_HAS_EXPIRED';
     return failed(detail, expired ? 'certificate-expired' : 'certificate-not-trusted', `X509_V_ERR_${verifyError}`);
   }
-  const name = policy.names.find((one) => matchesName(leaf, [one]));
+  const name = policy.names.find((one) => matchesName(leaf, [one], { commonName: !alternativesOnly(policy) }));
   if (name === undefined) {
     const wanted = policy.names.length === 0 ? 'any (the host has only an address)' : policy.names.join(', ');
     const detail = `the certificate is not for ${wanted}`;
@@ -73,6 +73,11 @@ const daneResults = {
   expired: 'certificate-expired',
   other: 'tlsa-invalid',
 } as const;
+
+/** RFC 8461 4.2: the name must be an alternative name. A policy that is only tested changes nothing about what else is wanted. */
+function alternativesOnly({ sts, onFailure }: TlsPolicy): boolean {
+  return sts !== null && (sts.policy.mode === 'enforce' || onFailure.certificate === 'accept');
+}
 
 const verifyErrors: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed',

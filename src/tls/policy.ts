@@ -166,6 +166,12 @@ export function verifiedPolicy(sni: string | null, versions: readonly TlsVersion
   } as const;
 }
 
+/** A host that no version is left for must not be dialled. */
+export function withVersions(policy: BarePolicy): BarePolicy {
+  if (policy.versions.length > 0 || policy.refusal !== null || !policy.starttls) return policy;
+  return { ...policy, refusal: `${policy.why}: TLS 1.2 or 1.3 is needed, which tls.outbound.versions leaves out` };
+}
+
 /** What the domain's MTA-STS policy adds. It never takes anything away from what else is wanted (RFC 8461 2). */
 function withSts({ sts, host, versions }: PolicyInput, base: BarePolicy): BarePolicy {
   if (sts === null || sts.kind === 'none' || base.wanted === 'none') return base;
@@ -193,19 +199,14 @@ function withSts({ sts, host, versions }: PolicyInput, base: BarePolicy): BarePo
       sts: applied,
     };
   }
-  const current = modern(versions);
   return {
     ...free,
-    ...verifiedPolicy(host, current, names),
+    ...verifiedPolicy(host, modern(versions), names),
     wanted: 'mta-sts',
     trust: 'mta-sts',
     // A host that is not named is a question of permission, not of cryptography (RFC 3463 3.8).
     refusalStatus: refused === null ? '4.7.5' : '4.7.0',
-    refusal:
-      refused ??
-      (current.length > 0
-        ? null
-        : `the MTA-STS policy of ${domain} needs TLS 1.2 or 1.3, which tls.outbound.versions leaves out`),
+    refusal: refused,
     sts: applied,
     why: `the MTA-STS policy of ${domain} (enforce)`,
   };

@@ -24,6 +24,8 @@ export interface IssueOptions {
   readonly digest?: string;
   /** Over since a long time. */
   readonly expired?: boolean;
+  /** The same key again. */
+  readonly keyOf?: Issued;
 }
 
 const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
@@ -33,12 +35,17 @@ export class Authority {
 
   issue(name: string, options: IssueOptions = {}): Issued {
     const at = (suffix: string) => join(this.path, `${name}.${suffix}`);
-    const { subject = name, extensions = [], issuer, algorithm = ec, digest = 'sha256', expired = false } = options;
-    execFileSync(
-      'openssl',
-      ['req', ...algorithm, '-nodes', '-keyout', at('key'), '-out', at('csr'), '-subj', `/CN=${subject}`],
-      { stdio: 'ignore' },
-    );
+    const {
+      subject = name,
+      extensions = [],
+      issuer,
+      algorithm = ec,
+      digest = 'sha256',
+      expired = false,
+      keyOf,
+    } = options;
+    const key = keyOf === undefined ? [...algorithm, '-nodes', '-keyout', at('key')] : ['-new', '-key', keyOf.keyFile];
+    execFileSync('openssl', ['req', ...key, '-out', at('csr'), '-subj', `/CN=${subject}`], { stdio: 'ignore' });
     writeFileSync(at('ext'), `${extensions.join('\n')}\n`);
     writeFileSync(at('index'), '');
     writeFileSync(
@@ -48,7 +55,7 @@ export class Authority {
     // `openssl ca` is the only one of Debian 12's commands that takes dates.
     const signer =
       issuer === undefined
-        ? ['-selfsign', '-keyfile', at('key')]
+        ? ['-selfsign', '-keyfile', keyOf?.keyFile ?? at('key')]
         : ['-cert', issuer.certFile, '-keyfile', issuer.keyFile];
     const dates = expired
       ? ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z']
@@ -66,9 +73,9 @@ export class Authority {
     return {
       name,
       cert: readFileSync(at('crt'), 'utf8'),
-      key: readFileSync(at('key'), 'utf8'),
+      key: readFileSync(keyOf?.keyFile ?? at('key'), 'utf8'),
       certFile: at('crt'),
-      keyFile: at('key'),
+      keyFile: keyOf?.keyFile ?? at('key'),
     };
   }
 

@@ -172,5 +172,27 @@ export function nameCases({ ee, stranger, address }: Setting): readonly Case[] {
       got: 'failed',
       finger: null,
     },
+    // --- Nowhere to go ---
+    { id: 'nxdomain', what: 'the domain does not exist', signed: [], got: 'bounced' },
+    { id: 'nullmx', what: 'null MX', signed: ['nullmx IN MX 0 .'], got: 'bounced' },
+    { id: 'nohost', what: 'the host of MX does not exist', signed: ['nohost IN MX 10 nohost-gone'], got: 'bounced' },
+    {
+      id: 'silent',
+      what: 'TLSA: no answer',
+      signed: [...hosted('silent', 'ee'), '_25._tcp.silent.ee IN CNAME x.silent.test.'],
+      got: 'failed',
+    },
+    {
+      id: 'cbogus',
+      what: 'TLSA at the end of the alias SERVFAIL, at its beginning in order',
+      signed: [
+        'cbogus IN MX 10 alias.cbogus',
+        'alias.cbogus IN CNAME cbogus.ee',
+        `cbogus.ee IN A ${address('ee')}`,
+        '_25._tcp.cbogus.ee IN CNAME tlsa.broken.test.',
+        `_25._tcp.alias.cbogus IN TLSA ${right}`,
+      ],
+      got: 'failed',
+    },
   ];
 }

@@ -127,5 +127,52 @@ export function recordCases({ ee, expired, root, middle, stranger, address }: Se
       signed: [...hosted('port', 'ee'), `_465._tcp.port.ee IN TLSA ${wrong}`, '_25._tcp.port.ee IN TXT "none here"'],
       got: 'encrypted',
     },
+    // --- Further kinds ---
+    { id: 'e300', what: '3 0 0: the certificate itself', tlsa: [tlsaText(ee, 3, 0, 0)], got: 'dane' },
+    { id: 'e302', what: '3 0 2', tlsa: [tlsaText(ee, 3, 0, 2)], got: 'dane' },
+    { id: 'erollback', what: 'roll-over: the new key is not in use yet', tlsa: [right, wrong], got: 'dane' },
+    {
+      id: 'eagilegood',
+      what: 'digest agility: the SHA-512 matches',
+      tlsa: [tlsaText(ee, 3, 1, 2), wrong],
+      got: 'dane',
+    },
+    {
+      id: 'eagileapart',
+      what: 'digest agility is for each selector',
+      tlsa: [tlsaText(stranger, 3, 0, 2), right],
+      got: 'dane',
+    },
+    {
+      id: 'eagilebad',
+      what: 'a SHA-512 that is too short does not count',
+      tlsa: [`3 1 2 ${'00'.repeat(32)}`, right],
+      got: 'dane',
+    },
+    { id: 'teemix', what: 'DANE-TA that fails beside DANE-EE', tlsa: [tlsaText(root, 2, 1, 1), right], got: 'dane' },
+    {
+      id: 'tleaf',
+      what: 'DANE-TA is not about the certificate of the server',
+      tlsa: [tlsaText(ee, 2, 0, 1)],
+      got: 'failed',
+    },
+    {
+      id: 'texpired',
+      what: 'an expired certificate under DANE-TA',
+      server: 'stale',
+      tlsa: [tlsaText(root, 2, 1, 1)],
+      got: 'failed',
+    },
+    {
+      id: 'tauthold',
+      what: 'an expired authority under DANE-TA',
+      server: 'tastale',
+      tlsa: [tlsaText(root, 2, 1, 1)],
+      got: 'failed',
+    },
+    { id: 'u1', what: 'usage 1 alone', tlsa: [tlsaText(ee, 1, 1, 1)], got: 'encrypted' },
+    { id: 'u255', what: 'usage 255', tlsa: [`255 1 1 ${'00'.repeat(32)}`], got: 'encrypted' },
+    { id: 'ugarbage', what: '3 0 0 with garbage', tlsa: ['3 0 0 0badc0de'], got: 'encrypted' },
+    { id: 'umixwrong', what: 'usage 0 beside another key', tlsa: [tlsaText(root, 0, 0, 1), wrong], got: 'failed' },
   ];
 }

@@ -274,5 +274,36 @@ export function stsCases(setting: Setting): readonly Case[] {
       policy: testing('mx.example.com'),
       got: 'dane',
     }),
+    // --- certificates of the host, and what is kept ---
+    enforced({
+      id: 'scommon',
+      what: 'enforce, the name is the common name alone',
+      server: 'common',
+      policy: enforce('*.common.dane.test'),
+      got: 'failed',
+    }),
+    enforced({
+      id: 'sstale',
+      what: 'enforce, expired',
+      server: 'stale',
+      policy: enforce('*.stale.dane.test'),
+      got: 'failed',
+    }),
+    enforced({
+      id: 'skept',
+      what: 'a kept policy, and the new one cannot be had',
+      server: 'ee',
+      policy: { ...enforce(own('skept')), status: 500 },
+      kept: { policy: { mode: 'enforce', mx: [own('skept')], maxAge: 86_400 }, age: 3600 },
+      got: 'failed',
+    }),
+    one({
+      id: 'sended',
+      what: 'a kept policy that has ended, and the new one cannot be had',
+      server: 'ee',
+      policy: { ...enforce(own('sended')), status: 500 },
+      kept: { policy: { mode: 'enforce', mx: [own('sended')], maxAge: 86_400 }, age: 90_000 },
+      got: 'encrypted',
+    }),
   ];
 }

@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import packet, { type Answer } from 'dns-packet';
 import fc from 'fast-check';
+import { askedServers } from '../../src/dns/exchange.ts';
 import { decodeAnswer, encodeQuestion, isName, reverseName } from '../../src/dns/message.ts';
 import { createResolver, type Resolver } from '../../src/dns/stub.ts';
 import { parseHosts, parseResolvConf } from '../../src/dns/system.ts';
@@ -220,6 +221,22 @@ test('IDs and ports differ from question to question', async (t) => {
   );
   for (let i = 0; i < 20; i++) await resolver.addresses(`host${i}.test`);
   assert.ok(new Set(server.questions.map(({ id }) => id)).size > 30);
+});
+
+test('half an answer over TCP is none', async (t) => {
+  const cut = only4((question, say) =>
+    say(answerTo(question, [a(question.name, '192.0.2.1')], { flags: packet.TRUNCATED_RESPONSE })),
+  );
+  const { resolver } = await resolverOf(t, cut, cut);
+  await assert.rejects(resolver.ask('cut.test', 'A'), /malformed answer/);
+});
+
+test('where a server is trusted, no other is asked: what the one refuses as bogus the other would hand out as unsigned', () => {
+  const server = (address: string, trusted: boolean) => ({ address, port: 53, trusted });
+  const [own, other] = [server('127.0.0.1', true), server('192.0.2.1', false)];
+  assert.deepEqual(askedServers([other, own]), [own]);
+  assert.deepEqual(askedServers([own]), [own]);
+  assert.deepEqual(askedServers([other]), [other]);
 });
 
 test('truncated: the whole answer comes over TCP', async (t) => {

@@ -1,7 +1,9 @@
 // The whole gateway: its own policies over HTTPS, and a policy of another that it keeps over a restart.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +30,7 @@ test('policies of our own domains: the file, nothing else, and a commit that cha
 certificates:
   - { name: one, cert: ${one.certFile}, key: ${one.keyFile} }
   - { name: two, cert: ${two.certFile}, key: ${two.keyFile} }
+limits: { mtaStsConnectionsPerClient: 2 }
 mtaSts:
   port: ${port}
   domains:
@@ -72,6 +75,18 @@ mtaSts:
   assert.match(await get('mta-sts.one.test'), /^mode: testing$/m, done.output);
   const after = /policy of one\.test is served \(testing\); .*id=(\w+);/.exec(system());
   assert.notEqual(after?.[1], before[1]);
+  // One client has so many connections and no more; the next is closed before its handshake.
+  const sockets = Array.from({ length: 3 }, () => net.connect(port, '127.0.0.1'));
+  await Promise.race(
+    sockets.map((socket) =>
+      once(
+        socket.on('error', () => undefined),
+        'close',
+      ),
+    ),
+  );
+  assert.equal(sockets.filter((socket) => !socket.closed).length, 2);
+  for (const socket of sockets) socket.destroy();
   assert.equal(await gateway.stop(), 0);
 });
 

@@ -158,6 +158,15 @@ describe('MTA-STS policies', { skip }, () => {
     const deadline = Date.now() + 5000;
     while (fetched() === first && Date.now() < deadline) await sleep(5);
     assert.equal(fetched(), now);
+    // Whoever hides the record does not let it run out (RFC 8461 10.2).
+    record = '';
+    const second = fetched();
+    now += 43_200_000;
+    policies.renew();
+    const until = Date.now() + 5000;
+    while (fetched() === second && Date.now() < until) await sleep(5);
+    record = null;
+    assert.equal(fetched(), now, 'the record is hidden');
     policies.stop();
   });
 

@@ -51,6 +51,25 @@ const sha1 = directory.issue('sha1', { issuer: root, digest: 'sha1', extensions:
 const impostor = directory.issue('impostor', { subject: 'root', extensions: authority });
 const named = directory.issue('common-name', { subject: 'mx.test', issuer: root });
 
+// Authorities of one name and one key: each seems to have signed each.
+const twin = directory.issue('twin', { extensions: authority });
+const twins = Array.from({ length: 12 }, (_, i) =>
+  directory.issue(`twin${i}`, { subject: 'twin', keyOf: twin, extensions: authority }),
+);
+const belowTwins = directory.issue('below-twins', { issuer: twin, extensions: server('mx.test') });
+const oldMiddle = directory.issue('old-middle', { issuer: root, digest: 'sha1', extensions: authority });
+const belowOld = directory.issue('below-old', { issuer: oldMiddle, extensions: server('mx.test') });
+const forMail = directory.issue('for-mail', {
+  issuer: root,
+  extensions: [...authority, 'extendedKeyUsage=emailProtection'],
+});
+const belowForMail = directory.issue('below-for-mail', { issuer: forMail, extensions: server('mx.test') });
+const loose = directory.issue('loose', {
+  issuer: root,
+  extensions: [...authority, 'nameConstraints=permitted;DNS:elsewhere.test'],
+});
+const belowLoose = directory.issue('below-loose', { issuer: loose, extensions: server('mx.test') });
+
 const record = (of: Issued, usage: number, selector: number, matchingType: number): TlsaRecord => ({
   usage,
   selector,
@@ -245,6 +264,54 @@ const cases: readonly Case[] = [
     expected: '3 1 1',
   },
   { what: 'signed with SHA-1', sent: [sha1, root], records: [record(root, 2, 1, 1)], expected: /signed with .*SHA1/i },
+  {
+    what: 'signed with SHA-1, but named by the record: who signed it does not count',
+    sent: [belowOld, oldMiddle, root],
+    records: [record(oldMiddle, 2, 0, 1)],
+    expected: '2 0 1',
+  },
+  {
+    what: 'an authority signed with SHA-1 below the one that is named',
+    sent: [belowOld, oldMiddle, root],
+    records: [record(root, 2, 0, 1)],
+    expected: /signed with .*SHA1/i,
+  },
+  {
+    what: 'an authority for mail, not for servers',
+    sent: [belowForMail, forMail, root],
+    records: [record(root, 2, 1, 1)],
+    expected: /the authority is not meant for servers/,
+  },
+  {
+    what: 'name constraints that are not marked critical',
+    sent: [belowLoose, loose, root],
+    records: [record(root, 2, 1, 1)],
+    expected: /critical extension that is not understood/,
+  },
+  {
+    what: 'many authorities of one name and key: not every order of them is tried',
+    sent: [belowTwins, ...twins],
+    records: [record(root, 2, 1, 1)],
+    expected: /no path of signatures/,
+  },
+  {
+    what: 'many authorities of one name and key, the last of them named',
+    sent: [belowTwins, ...twins],
+    records: [record(twins[11] ?? twin, 2, 0, 1)],
+    expected: '2 0 1',
+  },
+  {
+    what: 'keys in hundreds of records: not all of them are tried',
+    sent: [leaf, middle],
+    records: Array.from({ length: 300 }, () => record(stranger, 2, 1, 0)),
+    expected: /too many certificates to follow .* and 295 more\)$/,
+  },
+  {
+    what: 'hundreds of records: the one that counts is found, a reason names the first ones',
+    sent: [stranger],
+    records: Array.from({ length: 500 }, (_, i) => (i === 499 ? record(stranger, 3, 1, 1) : record(leaf, 3, 1, 1))),
+    expected: '3 1 1',
+  },
   {
     what: 'DANE-EE before a DANE-TA that fails',
     sent: [expiredLeaf, root],

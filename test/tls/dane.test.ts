@@ -278,7 +278,7 @@ test('digest agility: the strongest digest of each usage and selector, and whole
       ['2 1 1', '3 1 2'],
     ],
     [
-      [record(3, 1, 0, new Uint8Array(90)), record(3, 1, 2), record(3, 1, 1)],
+      [record(3, 1, 0, Uint8Array.from([0x30, 0x00])), record(3, 1, 2), record(3, 1, 1)],
       ['3 1 0', '3 1 2'],
     ],
     [[record(3, 1, 1), record(3, 1, 2, new Uint8Array(9))], ['3 1 1']],
@@ -319,4 +319,33 @@ test('whatever is answered: it ends within six questions, and a failure about TL
       assert.equal(decideDane({ name: 'mx.test', port: 25, secure: true }, known).kind, 'decided');
     }),
   );
+});
+
+test('a whole certificate or key that is no DER is no record that could match', () => {
+  const whole = (...bytes: number[]) => usableRecords([record(3, 0, 0, Uint8Array.from(bytes))]).length;
+  assert.equal(whole(0x30, 0x02, 0x05, 0x00), 1);
+  assert.equal(whole(0x30, 0x81, 0x02, 0x05, 0x00), 1);
+  for (const wrong of [
+    [],
+    [0x30],
+    [0x31, 0x00],
+    [0x30, 0x02, 0x05],
+    [0x30, 0x01, 0x05, 0x00],
+    [0x30, 0x82, 0x01],
+    [0x30, 0x80],
+  ]) {
+    assert.equal(whole(...wrong), 0, String(wrong));
+  }
+});
+
+test('a name with hundreds of unusable records: a reason names the first ones', () => {
+  const host = { name: 'mx.test', port: 25, secure: true };
+  const answers = new Map<string, DaneAnswer>([
+    [answerKey('A', 'mx.test'), secure()],
+    [answerKey('AAAA', 'mx.test'), none(true)],
+    [answerKey('TLSA', '_25._tcp.mx.test'), tlsa(Array.from({ length: 300 }, () => record(0, 0, 1)))],
+  ]);
+  const step = decideDane(host, answers);
+  assert.ok(step.kind === 'decided' && step.verdict.kind === 'unusable');
+  assert.match(step.verdict.why, /^no TLSA record is usable: (0 0 1, ){4}0 0 1 and 295 more$/);
 });

@@ -204,5 +204,18 @@ test('what an MTA-STS policy adds', () => {
   });
   assert.deepEqual([names.names, names.sni, names.versions], [['mail.test'], 'mail.test', ['TLSv1.2', 'TLSv1.3']]);
   const old = policyOf('preferred', null, null, { sts: stsOf('enforce'), versions: ['TLSv1.1'] });
-  assert.match(old.refusal ?? '', /needs TLS 1\.2 or 1\.3/);
+  assert.match(old.refusal ?? '', /TLS 1\.2 or 1\.3 is needed/);
+});
+
+test('where a certificate decides and neither TLS 1.2 nor 1.3 is left, the host is not dialled', () => {
+  const versions = ['TLSv1.1'] as const;
+  for (const policy of [
+    policyOf('dane', null, usable, { versions }),
+    policyOf('dane-only', null, usable, { versions }),
+    policyOf('required-verify', null, null, { versions }),
+    policyOf('preferred', 'required-verify', null, { versions }),
+  ]) {
+    assert.match(policy.refusal ?? '', /TLS 1\.2 or 1\.3 is needed, which tls\.outbound\.versions leaves out$/);
+  }
+  assert.equal(policyOf('required', null, null, { versions }).refusal, null);
 });
