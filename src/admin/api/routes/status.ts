@@ -11,7 +11,7 @@ const mostAlerts = 500;
 const read = { tag: 'status', access: 'read' } as const;
 
 export function describeStatus(status: GatewayStatus, now: number): Status {
-  const { queue, threads, collectors, started, history, dnssec, waiting, reminders: _, ...rest } = status;
+  const { queue, threads, collectors, started, history, dnssec, waiting, rollOut, reminders: _, ...rest } = status;
   const problems = [...systemProblems(status)];
   return {
     time: new Date(now).toISOString(),
@@ -21,6 +21,10 @@ export function describeStatus(status: GatewayStatus, now: number): Status {
     problems,
     ...rest,
     waiting: describeWaiting(waiting),
+    rollOut:
+      rollOut === null
+        ? null
+        : { revision: rollOut.revision, share: rollOut.share, until: new Date(rollOut.until).toISOString() },
     threads: [...threads],
     queue: {
       messages: queue.messages,

@@ -4,6 +4,15 @@ import { waitingSchema } from './configuration.ts';
 import { count, flag, list, nullable, object, revisionNumber, text, time, words } from './form.ts';
 import { historyStatusSchema } from './reports.ts';
 
+const rollOutSchema = object(
+  {
+    revision: revisionNumber('It is rolled out.'),
+    share: Type.Number({ description: 'Per cent of the peers that have it.' }),
+    until: time('When it goes to all.'),
+  },
+  'A revision that a share of the peers has; null: everybody has the same.',
+);
+
 export const statusSchema = object(
   {
     time: time('Of this answer.'),
@@ -13,6 +22,7 @@ export const statusSchema = object(
     problems: list(text('A sentence.'), 'What is not as it should be.'),
     revision: revisionNumber('The configuration in force.'),
     waiting: nullable(waitingSchema),
+    rollOut: nullable(rollOutSchema),
     threads: list(
       object(
         {
