@@ -7,7 +7,7 @@ import type { Verdict } from '../delivery/verify.ts';
 import type { Validation } from '../dns/validation.ts';
 import type { FailingPeer, Judgement, RollOutPoint, RollOutState, SideCounts } from '../gateway/roll-out-progress.ts';
 import type { EventSink } from '../ledger/events.ts';
-import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
+import type { HistoryQueries, HistoryStatus, SecurityCount } from '../ledger/protocol.ts';
 import type { ReportRow } from '../ledger/tls-reports/outgoing.ts';
 import type { PreviewReport } from '../preview/report.ts';
 import type { QueueFilter, QueueRow, SpoolQueries } from '../spool/protocol.ts';
@@ -198,6 +198,8 @@ export interface GatewayStatus {
   readonly dnssec: Validation | null;
   /** Of tracking, reports and observations; null: the ledger does not answer. */
   readonly history: HistoryStatus | null;
+  /** Outgoing connections since the start that have ended, by the TLS that was wanted and what it became. */
+  readonly security: readonly SecurityCount[];
 }
 
 /** The rest of the program, for the administrator's commands. */

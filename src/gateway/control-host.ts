@@ -8,7 +8,6 @@ import type {
   AdminHistory,
   AdminHost,
   AdminQueue,
-  CollectorStatus,
   CommitChoice,
   CommitResult,
   GatewayStatus,
@@ -32,7 +31,8 @@ import { type Verdict, verifyDomains } from '../delivery/verify.ts';
 import { createResolver } from '../dns/stub.ts';
 import { PosternError } from '../errors.ts';
 import { auditOnly, commitChanges, type EventSink, systemWarning } from '../ledger/events.ts';
-import type { HistoryQueries, HistoryStatus } from '../ledger/protocol.ts';
+import type { LedgerStatus } from '../ledger/ledger.ts';
+import type { HistoryQueries } from '../ledger/protocol.ts';
 import type { ReportRow } from '../ledger/tls-reports/outgoing.ts';
 import type { StsPolicies } from '../mta-sts/policies.ts';
 import type { PreviewReport } from '../preview/report.ts';
@@ -292,7 +292,7 @@ export class ControlHost implements AdminHost {
     const [workers, queue, ledger, disk] = await Promise.all([
       Promise.all(mail.map((thread) => ask<MailWorkerStatus>(thread))),
       ask<ReturnType<SpoolQueries['status']>>(this.#pool.spool),
-      ask<{ collectors: readonly CollectorStatus[]; history: HistoryStatus }>(this.#pool.ledger),
+      ask<Pick<LedgerStatus, 'history' | 'security'> & Pick<GatewayStatus, 'collectors'>>(this.#pool.ledger),
       statfs(this.dataDirectory),
     ]);
     const sum = (pick: (status: MailWorkerStatus) => number) =>
@@ -335,6 +335,7 @@ export class ControlHost implements AdminHost {
       collectors: ledger?.collectors ?? [],
       dnssec: workers.find((worker) => worker?.dnssec)?.dnssec ?? null,
       history: ledger?.history ?? null,
+      security: ledger?.security ?? [],
     };
   }
 }

@@ -11,7 +11,7 @@ import { type EventDefinition, type EventSink, mailWarning, systemWarning, type 
 import { LogFile } from './file.ts';
 import { type FormattedBatch, LineFormatter, type LineListener } from './format.ts';
 import { History } from './history/history.ts';
-import type { HistoryQueries, HistoryStatus } from './protocol.ts';
+import type { HistoryQueries, HistoryStatus, SecurityCount } from './protocol.ts';
 import type { LogName } from './rotation.ts';
 import { serialNumber } from './serial.ts';
 import type { EventBatch } from './sink.ts';
@@ -41,6 +41,7 @@ export interface LedgerStatus {
   }[];
   readonly collectors: readonly CollectorStatus[];
   readonly history: HistoryStatus;
+  readonly security: readonly SecurityCount[];
 }
 
 /** A snapshot compiled for the ledger; nothing has changed yet. */
@@ -133,7 +134,13 @@ export class Ledger {
 
   status(): LedgerStatus {
     const logs = [...this.#files].map(([name, { size, lost, failure }]) => ({ name, size, lost, failure }));
-    return { events: this.#events, logs, collectors: this.#syslog.status(), history: this.#history.status() };
+    return {
+      events: this.#events,
+      logs,
+      collectors: this.#syslog.status(),
+      history: this.#history.status(),
+      security: this.#history.security,
+    };
   }
 
   /** Answers what is asked of the history. An unknown name throws `not-found`. */

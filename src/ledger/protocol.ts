@@ -120,6 +120,8 @@ export interface OutgoingLeg {
   readonly interface: string;
   /** Null: clear text. `certificate`: what was shown, its expiry, verdict and weaknesses, in one line. */
   readonly tls: { readonly protocol: string; readonly cipher: string; readonly certificate: string | null } | null;
+  /** `tls=wanted:got (detail)` of the mail log; null: kept before that was. */
+  readonly security: { readonly wanted: string; readonly got: string; readonly detail: string } | null;
 }
 
 /** What happened to a message, in the order of time. `rids` are indexes into `recipients`. */
@@ -128,6 +130,8 @@ export type StoryEvent =
   | { readonly time: number; readonly kind: 'refused'; readonly address: string; readonly reason: string }
   | { readonly time: number; readonly kind: 'received'; readonly size: number }
   | { readonly time: number; readonly kind: 'queued' }
+  /** What the message itself says about TLS (RFC 8689): `required` by REQUIRETLS, `optional` by `TLS-Required: No`. */
+  | { readonly time: number; readonly kind: 'tls'; readonly demand: string }
   | { readonly time: number; readonly kind: 'aborted'; readonly reason: string }
   | {
       readonly time: number;
@@ -220,6 +224,17 @@ export interface TlsConnectionsReport extends Page<TlsConnectionsRow> {
   /** Over all domains that match. */
   readonly sum: TlsConnectionCounts;
   readonly domains: number;
+  /** Of outgoing ones, over all domains that match: what was wanted and what it became. */
+  readonly security: readonly SecurityCount[];
+}
+
+/** `wanted` and `got` as in the mail log (`tls=wanted:got`). */
+export interface SecurityCount {
+  readonly wanted: string;
+  readonly got: string;
+  readonly connections: number;
+  /** Messages on them. */
+  readonly messages: number;
 }
 
 export interface FailuresRequest extends Range, PageRequest {

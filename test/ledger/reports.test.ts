@@ -192,6 +192,29 @@ describe('one connection in the report of TLS connections', () => {
     }
   });
 
+  test('what TLS was wanted and what it became: in the report, and since the start', (t) => {
+    const { history, record } = startHistory(t);
+    const security = (wanted: string, got: string) => event(events.outgoingSecurity, 1, 'x', wanted, got, '');
+    record(now, dialled(1, 'a.example'), security('dane', 'dane'), ...delivered(1, 1), end);
+    record(now, dialled(1, 'b.example'), security('dane', 'dane'), end);
+    record(now, dialled(1, 'b.example'), security('mta-sts', 'failed'), end);
+    record(now, dialled(1, 'c.example'), end);
+    record(now, event(events.outgoingHostRefused, 'b.example', 'mx.b.example', 'requiretls', 'no DNSSEC'));
+    const request = { from: now - hour, to: now + hour, direction: 'outgoing' as const, limit: 1 };
+    const all = [
+      { wanted: 'dane', got: 'dane', connections: 2, messages: 1 },
+      { wanted: 'mta-sts', got: 'failed', connections: 1, messages: 0 },
+      { wanted: 'requiretls', got: 'failed', connections: 1, messages: 0 },
+    ];
+    assert.deepEqual(history.queries.tlsConnections(request).security, all);
+    assert.deepEqual(history.security, all);
+    assert.deepEqual(history.queries.tlsConnections({ ...request, domain: 'A.ex' }).security, [
+      { wanted: 'dane', got: 'dane', connections: 1, messages: 1 },
+    ]);
+    assert.deepEqual(history.queries.tlsConnections({ ...request, direction: 'incoming' }).security, []);
+    assert.deepEqual(history.queries.tlsConnections({ ...request, to: now - hour }).security, []);
+  });
+
   test('sorted, filtered and in pages', (t) => {
     const { history, record } = startHistory(t);
     for (let n = 1; n <= 30; n++) {

@@ -21,12 +21,20 @@ test('the whole story of a message, with both legs', (t) => {
     event(events.incomingHelo, 30, 'mail.example.org'),
   );
   const options = { icid: 30, subject: 'hello', messageId: '<x@example.org>' };
-  test.record(begun + 100, ...received(14, options));
+  test.record(begun + 100, ...received(14, options), event(events.messageTls, 14, 'required'));
   test.record(
     begun + 150,
     dialled(44),
     event(events.outgoingTls, 44, 'TLSv1.2', 'ECDHE-RSA-AES128-GCM-SHA256'),
     event(events.outgoingCertificate, 44, 'subject "CN=mx.example.com" verified'),
+    event(
+      events.outgoingSecurity,
+      44,
+      'example.com',
+      'requiretls',
+      'verified',
+      'certificate for mx.example.com, REQUIRETLS',
+    ),
   );
   test.record(begun + 200, ...delivered(14, 44));
   const story = test.history.queries.trackMessage(14);
@@ -74,12 +82,14 @@ test('the whole story of a message, with both legs', (t) => {
         cipher: 'ECDHE-RSA-AES128-GCM-SHA256',
         certificate: 'subject "CN=mx.example.com" verified',
       },
+      security: { wanted: 'requiretls', got: 'verified', detail: 'certificate for mx.example.com, REQUIRETLS' },
     },
   ]);
   assert.deepEqual(story?.events, [
     { time: begun + 100, kind: 'started' },
     { time: begun + 100, kind: 'received', size: 280 },
     { time: begun + 100, kind: 'queued' },
+    { time: begun + 100, kind: 'tls', demand: 'required' },
     { time: begun + 200, kind: 'attempt', dcid: 44, rids: [0] },
     { time: begun + 200, kind: 'delivered', dcid: 44, rids: [0], response: '2.0.0 OK' },
     { time: begun + 200, kind: 'finished' },

@@ -24,6 +24,7 @@ import { setup } from './setup.ts';
 import { smtproutes } from './smtproutes.ts';
 import { sslconfig } from './sslconfig.ts';
 import { status, version } from './status.ts';
+import { tlsconnections } from './tlsconnections.ts';
 import { tlsreports } from './tlsreports.ts';
 import { daneverify, tlsverify } from './tlsverify.ts';
 import { userconfig } from './userconfig.ts';
@@ -77,6 +78,7 @@ export const commands: readonly Command[] = [
   hoststatus,
   displayalerts,
   forgetaddress,
+  tlsconnections,
   tlsverify,
   daneverify,
   tlsreports,

@@ -37,7 +37,7 @@ export function metricsText(status: GatewayStatus, web: WebGauges, version: stri
 }
 
 function samples(status: GatewayStatus, web: WebGauges, version: string, now: number): Sample[] {
-  const { connections, counters, queue, disk, collectors } = status;
+  const { connections, counters, queue, disk, collectors, security } = status;
   const counter = (name: string, help: string, ...values: Sample['values']): Sample => ({
     name,
     help,
@@ -75,6 +75,16 @@ function samples(status: GatewayStatus, web: WebGauges, version: string, now: nu
       [counters.delivered, { result: 'delivered' }],
       [counters.deferred, { result: 'deferred' }],
       [counters.bounced, { result: 'bounced' }],
+    ),
+    counter(
+      'postern_tls_outgoing_total',
+      'Outgoing connections that have ended, by the TLS that was wanted and what it became.',
+      ...security.map(({ wanted, got, connections: count }) => [count, { wanted, got }] as const),
+    ),
+    counter(
+      'postern_tls_outgoing_messages_total',
+      'Messages on them.',
+      ...security.map(({ wanted, got, messages }) => [messages, { wanted, got }] as const),
     ),
     gauge('postern_queue_messages', 'Messages in the queue.', [queue.messages]),
     gauge('postern_queue_deliveries', 'Deliveries that wait.', [queue.jobs]),

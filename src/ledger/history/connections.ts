@@ -8,6 +8,7 @@ import type { Domains } from './domain.ts';
 import type { Failures } from './failures.ts';
 import type { Message } from './messages.ts';
 import type { RollOutTally } from './roll-out-tally.ts';
+import type { SecurityCounts } from './security-counts.ts';
 import { type TlsCounts, unknownDomain, versionNumber } from './tls-counts.ts';
 
 export interface Incoming {
@@ -56,8 +57,10 @@ export interface Outgoing {
   protocol: string | null;
   cipher: string | null;
   certificate: string | null;
-  /** What it is worth under the policy. */
+  /** What the policy asks for, what the connection is worth under it, and why; empty: not known yet. */
+  wanted: string;
   verdict: string;
+  detail: string;
   offered: number;
   resumed: boolean;
   failure: string | null;
@@ -70,6 +73,7 @@ export interface Outgoing {
 export interface Reports {
   readonly counts: Counts;
   readonly tls: TlsCounts;
+  readonly security: SecurityCounts;
   readonly failures: Failures;
   readonly domains: Domains;
   readonly observer: Observer;
@@ -242,7 +246,10 @@ export class OutgoingConnections {
     const connection = this.#table.remove(dcid);
     if (connection === undefined) return undefined;
     const { failure, protocol, messages, destination, level, address: peer, explanation } = connection;
-    const { tls, failures } = this.#reports;
+    const { tls, failures, security } = this.#reports;
+    if (connection.verdict !== '') {
+      security.add(destination, { wanted: connection.wanted, got: connection.verdict, messages }, time);
+    }
     if (failure !== null) {
       failures.add({ direction: 'outgoing', peer, name: destination, detail: failure, explanation }, time);
     }

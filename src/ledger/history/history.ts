@@ -9,7 +9,7 @@ import { messageOf, PosternError } from '../../errors.ts';
 import { type EventSink, systemNotice, systemWarning, type Value } from '../events.ts';
 import { Observer } from '../observations/observer.ts';
 import { keepRehearsals, knownDestinations } from '../observations/rehearsals.ts';
-import type { HistoryQueries, HistoryStatus, Overview } from '../protocol.ts';
+import type { HistoryQueries, HistoryStatus, Overview, SecurityCount } from '../protocol.ts';
 import * as outgoing from '../tls-reports/outgoing.ts';
 import * as received from '../tls-reports/received.ts';
 import { SessionResults } from '../tls-reports/results.ts';
@@ -24,6 +24,7 @@ import { Messages } from './messages.ts';
 import { HistoryReader } from './reader.ts';
 import { Retention, searchSegments } from './retention.ts';
 import { RollOutTally } from './roll-out-tally.ts';
+import { SecurityCounts } from './security-counts.ts';
 import { TlsCounts } from './tls-counts.ts';
 import { type AuditEntry, HistoryWriter } from './writer.ts';
 
@@ -59,6 +60,7 @@ export class History {
   readonly #options: HistoryOptions;
   readonly #counts: Counts;
   readonly #tls = new TlsCounts();
+  readonly #security = new SecurityCounts();
   readonly #failures = new Failures();
   readonly #sessions = new SessionResults();
   readonly #observer = new Observer();
@@ -90,6 +92,7 @@ export class History {
     const reports = {
       counts: this.#counts,
       tls: this.#tls,
+      security: this.#security,
       failures: this.#failures,
       sessions: this.#sessions,
       ...shared,
@@ -113,6 +116,11 @@ export class History {
     this.#rollOut.apply(snapshot);
     this.#observer.apply(snapshot.limits.history, snapshot.revision);
     this.#intake.apply(snapshot.privacy);
+  }
+
+  /** Outgoing connections since the start, by what was wanted and got. */
+  get security(): readonly SecurityCount[] {
+    return this.#security.totals();
   }
 
   /** For `status`; reads two sizes of files. */
@@ -285,6 +293,7 @@ export class History {
       if (reports) {
         this.#counts.write(database);
         this.#tls.write(database);
+        this.#security.write(database);
         this.#failures.write(database);
         this.#sessions.write(database);
         this.#observer.write(database);
@@ -300,6 +309,7 @@ export class History {
     if (reports) {
       this.#counts.written();
       this.#tls.written();
+      this.#security.written();
       this.#failures.written();
       this.#sessions.written();
       this.#observer.written();

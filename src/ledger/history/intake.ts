@@ -156,6 +156,7 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
   on(events.messageId, (v, at) => messages.identified(int(v, at), text(v[at + 1])));
   on(events.subject, (v, at) => messages.titled(int(v, at), text(v[at + 1])));
   on(events.messageReady, (v, at, time) => messages.received(int(v, at), time, int(v, at + 1)));
+  on(events.messageTls, (v, at, time) => messages.asked(int(v, at), time, text(v[at + 1])));
   on(events.messageQueued, (v, at, time) => messages.queued(int(v, at), time));
   on(events.messageAborted, (v, at, time) => messages.aborted(int(v, at), time, text(v[at + 1])));
 
@@ -172,7 +173,9 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
         protocol: null,
         cipher: null,
         certificate: null,
+        wanted: '',
         verdict: '',
+        detail: '',
         offered: 0,
         resumed: false,
         failure: null,
@@ -192,9 +195,14 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
   on(events.outgoingSecurity, (v, at, time) => {
     const connection = outgoing.get(int(v, at));
     if (connection === undefined) return;
+    connection.wanted = text(v[at + 2]);
     connection.verdict = text(v[at + 3]);
+    connection.detail = text(v[at + 4]);
     if (connection.verdict === 'failed') outgoing.failed(connection.dcid, time, text(v[at + 4]));
   });
+  on(events.outgoingHostRefused, (v, at, time) =>
+    reports.security.add(text(v[at]), { wanted: text(v[at + 2]), got: 'failed', messages: 0 }, time),
+  );
   on(events.outgoingTlsResult, (v, at, time) =>
     reports.sessions.add(
       {

@@ -194,6 +194,11 @@ export class Messages {
     this.#tell(message, time, kind, dcid, String(rid), ...cut);
   }
 
+  /** What it says about TLS itself. */
+  asked(mid: number, time: number, demand: string): void {
+    this.#tell(this.#demand(mid, time), time, 't', demand);
+  }
+
   doubleBounce(mid: number, time: number, rid: number, text: string): void {
     this.#tell(this.#demand(mid, time), time, 'B', rid, text.slice(0, 500));
   }

@@ -7,6 +7,7 @@ import type {
   FailuresRequest,
   Page,
   PageRequest,
+  SecurityCount,
   Series,
   SeriesRequest,
   TlsConnectionCounts,
@@ -17,6 +18,7 @@ import type {
 import { type SeriesName, seriesNames } from '../protocol.ts';
 import { countsOf, day, hour, kept, minute } from './counts.ts';
 import { failureDirections } from './failures.ts';
+import { securityRows } from './security-counts.ts';
 import { directions, tlsColumns } from './tls-counts.ts';
 import { cursorNumber } from './tracking.ts';
 
@@ -92,7 +94,15 @@ export class Reports {
       next: rows.length > request.limit ? String(offset + request.limit) : null,
       sum: tlsCountsOf(sum ?? {}),
       domains: Number(sum?.['domains'] ?? 0),
+      security: request.direction === 'outgoing' ? this.#security(request, ranges) : [],
     };
+  }
+
+  #security({ domain }: TlsConnectionsRequest, ranges: ReturnType<typeof spans>): SecurityCount[] {
+    const parts = ranges.map(() => '(span = ? AND start >= ? AND start < ?)').join(' OR ');
+    const named = domain === undefined ? '' : ' AND instr(domain, ?) > 0';
+    const values = domain === undefined ? ranges.flat() : [...ranges.flat(), domain.toLowerCase()];
+    return securityRows(this.#database, `(${parts})${named}`, values);
   }
 
   failures(request: FailuresRequest): Page<FailureRow> {

@@ -120,6 +120,8 @@ export class Retention {
     }
     run('DELETE FROM tls WHERE span = 0 AND start < ?', now - keepHours);
     run('DELETE FROM tls WHERE span = 1 AND start < ?', now - keepReports);
+    run('DELETE FROM security WHERE span = 0 AND start < ?', now - keepHours);
+    run('DELETE FROM security WHERE span = 1 AND start < ?', now - keepReports);
     run('DELETE FROM failure WHERE day < ?', now - Math.min(keepReports, keepObservations) - day);
     run('DELETE FROM tls_detail WHERE policy IN (SELECT id FROM tls_policy WHERE day < ?)', now - keepSessions);
     run('DELETE FROM tls_policy WHERE day < ?', now - keepSessions);

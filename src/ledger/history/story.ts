@@ -8,6 +8,7 @@ import type { StoryEvent } from '../protocol.ts';
  * | `r`  | recipient refused: address, reason           | `B`  | double bounce: rid, text   |
  * | `s`  | received                                     | `o`  | bounce of: mid             |
  * | `q`  | queued                                       | `g`  | bounce made: mid           |
+ * | `t`  | says about TLS itself: demand                |      |                            |
  * | `x`  | aborted: reason                              | `m`  | administered: action, user |
  * | `a`  | attempt: dcid, profile, rids                 | `f`  | finished                   |
  * | `d`  | delivered: dcid, rids, response              |      |                            |
@@ -60,6 +61,9 @@ export function readStory(text: string, began: number, size: number): Story {
         break;
       case 'q':
         events.push({ time, kind: 'queued' });
+        break;
+      case 't':
+        events.push({ time, kind: 'tls', demand: String(first) });
         break;
       case 'x':
         events.push({ time, kind: 'aborted', reason: String(first) });

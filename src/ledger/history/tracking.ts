@@ -224,7 +224,7 @@ export class Tracking {
     for (const { dcid, profile } of attempts) {
       const found = legs.has(dcid) ? null : this.#profileOf(profile);
       if (found === null) continue;
-      const [destination, host, address, port, name, protocol, cipher, certificate] = found;
+      const [destination, host, address, port, name, protocol, cipher, certificate, wanted, got, detail] = found;
       legs.set(dcid, {
         dcid,
         destination: String(destination),
@@ -236,6 +236,8 @@ export class Tracking {
           typeof protocol === 'string'
             ? { protocol, cipher: String(cipher), certificate: textOrNull(certificate) }
             : null,
+        security:
+          typeof wanted === 'string' && wanted !== '' ? { wanted, got: String(got), detail: String(detail) } : null,
       });
     }
     return [...legs.values()];

@@ -103,8 +103,21 @@ export class HistoryWriter {
   outgoingProfile(connection: Outgoing): number {
     if (connection.profile === 0) {
       const { interface: name, address, port, host, destination, protocol, cipher, certificate } = connection;
+      const { wanted, verdict, detail } = connection;
       connection.profile = this.#intern(
-        JSON.stringify([destination, host, address, port, name, protocol, cipher, certificate]),
+        JSON.stringify([
+          destination,
+          host,
+          address,
+          port,
+          name,
+          protocol,
+          cipher,
+          certificate,
+          wanted,
+          verdict,
+          detail,
+        ]),
       );
     }
     return connection.profile;

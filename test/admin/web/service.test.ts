@@ -354,6 +354,7 @@ test('metrics: from this machine without a token', async (t) => {
   assert.equal(status, 200);
   assert.match(String(headers['content-type']), /^text\/plain; version=0\.0\.4/);
   assert.match(body, /^postern_smtp_connections_total\{direction="in"\} 62049822$/m);
+  assert.match(body, /^postern_tls_outgoing_total\{wanted="mta-sts",got="verified"\} 17$/m);
   for (const line of body.trimEnd().split('\n')) {
     assert.match(line, /^(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?\d[\d.e+-]*)$/);
   }

@@ -152,8 +152,10 @@ export const historyRoutes = [
     handler: async ({ host, query: { from, to, limit, cursor, ...asked } }) => {
       const range = rangeOf({ ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) });
       const page = pageOf({ ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) });
-      const { items, next, sum, domains } = await host.history.tlsConnections({ ...range, ...page, ...asked });
-      return { body: { from: iso(range.from), to: iso(range.to), items: [...items], next, sum, domains } };
+      const report = await host.history.tlsConnections({ ...range, ...page, ...asked });
+      const { items, next, sum, domains, security } = report;
+      const span = { from: iso(range.from), to: iso(range.to) };
+      return { body: { ...span, items: [...items], next, sum, domains, security: [...security] } };
     },
   }),
   route({

@@ -11,7 +11,19 @@ const mostAlerts = 500;
 const read = { tag: 'status', access: 'read' } as const;
 
 export function describeStatus(status: GatewayStatus, now: number): Status {
-  const { queue, threads, collectors, started, history, dnssec, waiting, rollOut, reminders: _, ...rest } = status;
+  const {
+    queue,
+    threads,
+    collectors,
+    started,
+    history,
+    security,
+    dnssec,
+    waiting,
+    rollOut,
+    reminders: _,
+    ...rest
+  } = status;
   const problems = [...systemProblems(status)];
   return {
     time: new Date(now).toISOString(),
@@ -35,6 +47,7 @@ export function describeStatus(status: GatewayStatus, now: number): Status {
     },
     dnssec,
     history: history === null ? null : describeHistory(history),
+    security: [...security],
     collectors: [...collectors],
   };
 }

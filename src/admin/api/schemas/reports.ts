@@ -37,6 +37,16 @@ export const connectionSorts = [
   'tls13',
 ] as const;
 
+export const securityCountSchema = object(
+  {
+    wanted: text('`none` to `dane-only`, `mta-sts`, `requiretls`, `optional`.'),
+    got: text('`none` (clear text), `encrypted`, `verified`, `dane`, `failed`.'),
+    connections: count('Connections that ended, and hosts that were not even dialled.'),
+    messages: count('Messages on them.'),
+  },
+  'What TLS was wanted and what it became.',
+);
+
 export const tlsConnectionsQuerySchema = object(
   {
     ...span,
@@ -66,6 +76,7 @@ export const tlsConnectionsSchema = object(
     next,
     sum: object(connectionCounts, 'Over all domains that match.'),
     domains: count('How many there are.'),
+    security: Type.Array(securityCountSchema, { description: 'Of outgoing ones, over all domains that match.' }),
   },
   'TLS connections by domain.',
 );

@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { waitingSchema } from './configuration.ts';
 import { count, flag, list, nullable, object, revisionNumber, text, time, words } from './form.ts';
-import { historyStatusSchema } from './reports.ts';
+import { historyStatusSchema, securityCountSchema } from './reports.ts';
 
 const rollOutSchema = object(
   {
@@ -74,6 +74,10 @@ export const statusSchema = object(
       ),
     ),
     history: nullable(historyStatusSchema),
+    security: list(
+      securityCountSchema,
+      'Outgoing connections since the start, by what TLS was wanted and what it became.',
+    ),
     collectors: list(
       object(
         {

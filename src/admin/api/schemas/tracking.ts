@@ -105,6 +105,16 @@ const outgoingSchema = object(
         'Null: clear text.',
       ),
     ),
+    security: nullable(
+      object(
+        {
+          wanted: text('The TLS that was wanted: a level, `mta-sts`, `requiretls` or `optional`.'),
+          got: text('`none` (clear text), `encrypted`, `verified`, `dane`, `failed`.'),
+          detail: text('The name or record that matched, or why none did.'),
+        },
+        'Null: not known.',
+      ),
+    ),
   },
   'A connection that it was tried on.',
 );
@@ -118,6 +128,7 @@ export const storyEventSchema = object(
         'refused',
         'received',
         'queued',
+        'tls',
         'aborted',
         'attempt',
         'delivered',
@@ -145,6 +156,9 @@ export const storyEventSchema = object(
     mid: Type.Optional(mid('The other message.')),
     action: Type.Optional(text('What was done.')),
     user: Type.Optional(text('Who did it.')),
+    demand: Type.Optional(
+      text('What it says about TLS itself: `required` by REQUIRETLS, `optional` by TLS-Required: No.'),
+    ),
   },
   'Something that happened to it; which keys there are depends on `kind`.',
 );

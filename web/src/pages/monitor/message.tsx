@@ -150,6 +150,12 @@ function Outgoing({ story }: { readonly story: Story }) {
               {leg.address}:{leg.port}
             </Fact>
             <Fact name="TLS">{leg.tls === null ? t('message.clear') : `${leg.tls.protocol}, ${leg.tls.cipher}`}</Fact>
+            {leg.security !== null && (
+              <Fact name={t('message.security')}>
+                {`${leg.security.wanted}:${leg.security.got}`}
+                {leg.security.detail !== '' && <span lang="en"> ({leg.security.detail})</span>}
+              </Fact>
+            )}
             {leg.tls !== null && leg.tls.certificate !== null && (
               <Fact name={t('message.certificate')}>
                 <span lang="en">{leg.tls.certificate}</span>

@@ -85,6 +85,8 @@ function sentence(event: StoryEvent, { recipients, outgoing }: Story, { t, forma
       return t('story.received', { size: format.bytes(event.size ?? 0) });
     case 'queued':
       return t('story.queued');
+    case 'tls':
+      return event.demand === 'required' ? t('story.tlsRequired') : t('story.tlsOptional');
     case 'aborted':
       return t('story.aborted');
     case 'attempt':

@@ -130,6 +130,7 @@ export function TlsConnections() {
       </div>
       {exported.isError && <Failure error={exported.error} />}
       <Sum report={sum} />
+      <Security report={sum} />
       <Card flush>
         <DataTable
           label={t('connections.title')}
@@ -192,6 +193,44 @@ function Sum({ report }: { readonly report: Report | null }) {
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+    </Card>
+  );
+}
+
+/** What TLS was wanted towards them, and what it became: as `tls=wanted:got` in the mail log. */
+function Security({ report }: { readonly report: Report | null }) {
+  const { t, format } = useLanguage();
+  if (report === null || report.security.length === 0) return null;
+  return (
+    <Card title={t('connections.security')}>
+      <Table>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th scope="col">{t('connections.wanted')}</Table.Th>
+            <Table.Th scope="col">{t('connections.got')}</Table.Th>
+            <Table.Th scope="col" ta="right">
+              {t('connections.count')}
+            </Table.Th>
+            <Table.Th scope="col" ta="right">
+              {t('connections.messages')}
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {report.security.map(({ wanted, got, connections, messages }) => (
+            <Table.Tr key={`${wanted}:${got}`}>
+              <Table.Td>{wanted}</Table.Td>
+              <Table.Td>
+                <span className={classes['count']} data-tone={got === 'failed' ? 'bad' : undefined}>
+                  {got}
+                </span>
+              </Table.Td>
+              <Table.Td ta="right">{format.number(connections)}</Table.Td>
+              <Table.Td ta="right">{format.number(messages)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
     </Card>
   );
 }
