@@ -53,7 +53,7 @@ export function decodeAnswer(bytes: Buffer, id: number, name: string, type: Ques
   if (bytes.length < 12) return null;
   let records = 0;
   for (let at = 4; at < 12; at += 2) records += bytes.readUInt16BE(at);
-  if (records > (bytes.length - 12) / 5) return null;
+  if (records > (bytes.length - 12) / 5 || !isWhole(bytes)) return null;
   // The types leave out what stands in the header.
   let message: DecodedPacket & { readonly opcode?: string; readonly rcode?: string };
   try {
@@ -77,6 +77,22 @@ export function decodeAnswer(bytes: Buffer, id: number, name: string, type: Ques
     answers: message.answers ?? [],
     authorities: message.authorities ?? [],
   };
+}
+
+/** All records are there to their last byte, or the message says that it is cut: half a TLSA record would look like an unusable one. */
+function isWhole(bytes: Buffer): boolean {
+  if (((bytes[2] ?? 0) & 0x02) !== 0) return true;
+  const questions = bytes.readUInt16BE(4);
+  const records = bytes.readUInt16BE(6) + bytes.readUInt16BE(8) + bytes.readUInt16BE(10);
+  let at = 12;
+  for (let i = 0; i < questions + records; i++) {
+    for (let length = bytes[at] ?? 0; length !== 0 && length < 0xc0; length = bytes[at] ?? 0) at += 1 + length;
+    at += (bytes[at] ?? 0) >= 0xc0 ? 2 : 1;
+    if (i < questions) at += 4;
+    else if (at + 10 > bytes.length) return false;
+    else at += 10 + bytes.readUInt16BE(at + 8);
+  }
+  return at <= bytes.length;
 }
 
 /** RFC 8914 5.2: those that say why a validating server gives no answer. */
