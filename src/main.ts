@@ -17,6 +17,25 @@ function dataDirectory(values: { readonly data?: string | undefined }): string {
   return values.data ?? process.env['POSTERN_DATA'] ?? './data';
 }
 
+/** Words that a command line of the shell can hold. Throws `bad-usage` for others. */
+function domainWords(words: readonly string[]): readonly string[] {
+  const wrong = words.find((word) => !/^[^\s"'-][^\s"']*$/.test(word));
+  if (wrong !== undefined) throw new PosternError('bad-usage', `"${wrong}" is not a domain`);
+  return words;
+}
+
+/** A command of the shell of the running gateway. */
+async function shellCommand(values: { readonly data?: string | undefined }, words: readonly string[]): Promise<number> {
+  const { runShell } = await import('./admin/shell/client.ts');
+  return await runShell({
+    dataDirectory: dataDirectory(values),
+    input: process.stdin,
+    output: process.stdout,
+    errorOutput: process.stderr,
+    command: words.join(' '),
+  });
+}
+
 const commands: Readonly<Record<string, Command>> = {
   serve: {
     summary: 'run the gateway in the foreground',
@@ -82,19 +101,24 @@ Connections as a delivery makes them, without mail. Exit status 1 where a domain
         options: { ...dataOption, detail: { type: 'boolean' }, dane: { type: 'boolean' } },
         allowPositionals: true,
       });
-      const wrong = positionals.find((word) => !/^[^\s"'-][^\s"']*$/.test(word));
-      if (positionals.length === 0 || wrong !== undefined) {
-        throw new PosternError('bad-usage', wrong === undefined ? 'no domain was named' : `"${wrong}" is not a domain`);
-      }
-      const { runShell } = await import('./admin/shell/client.ts');
+      if (positionals.length === 0) throw new PosternError('bad-usage', 'no domain was named');
       const name = values.dane === true ? 'daneverify' : 'tlsverify';
-      return runShell({
-        dataDirectory: dataDirectory(values),
-        input: process.stdin,
-        output: process.stdout,
-        errorOutput: process.stderr,
-        command: [name, ...positionals, ...(values.detail === true ? ['--detail'] : [])].join(' '),
-      });
+      const detail = values.detail === true ? ['--detail'] : [];
+      return await shellCommand(values, [name, ...domainWords(positionals), ...detail]);
+    },
+  },
+  dnsrecords: {
+    summary: 'what to publish in DNS, and what is there (of the running gateway)',
+    usage: 'dnsrecords [DOMAIN...] [--zone] [--data DIR]',
+    help: `  --zone       only the lines for a zone file
+${dataHelp}
+
+TLSA, MTA-STS, TLS report, SPF and DKIM records, each compared with DNS. Exit status 1 where a record is different.`,
+    run: async (args) => {
+      const options = { ...dataOption, zone: { type: 'boolean' } } as const;
+      const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+      const zone = values.zone === true ? ['--zone'] : [];
+      return await shellCommand(values, ['dnsrecords', ...domainWords(positionals), ...zone]);
     },
   },
   config: {

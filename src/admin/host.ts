@@ -4,6 +4,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import type { ConfigStore } from '../config/store.ts';
 import type { RehearsedDestination } from '../delivery/rehearse.ts';
 import type { Verdict } from '../delivery/verify.ts';
+import type { MailResolver } from '../dns/resolver.ts';
 import type { Validation } from '../dns/validation.ts';
 import type { FailingPeer, Judgement, RollOutPoint, RollOutState, SideCounts } from '../gateway/roll-out-progress.ts';
 import type { EventSink } from '../ledger/events.ts';
@@ -261,6 +262,8 @@ export interface AdminHost {
   sendTlsReports(day: number, domain: string | null): Promise<readonly ReportRow[]>;
   /** A TLS report of somebody else that came by HTTPS. Throws a temporary error where it is to come again. */
   takeTlsReport(body: Buffer, client: string): Promise<Taken>;
+  /** A resolver that remembers nothing: whoever looks has just changed something. */
+  lookUp(): Pick<MailResolver, 'ask' | 'trusted'>;
 }
 
 export interface VerifyRequest {

@@ -1,7 +1,11 @@
-// TXT records.
+// TXT records as texts.
+import type { Found } from './lookup.ts';
 
-/** The strings of a TXT record stand for one text (RFC 7208 3.3). */
-export function textOf(data: string | Buffer | readonly (string | Buffer)[]): string {
-  const parts = typeof data === 'string' || Buffer.isBuffer(data) ? [data] : data;
-  return parts.map((part) => (typeof part === 'string' ? part : part.toString('latin1'))).join('');
+/** One text a record: its strings belong together (RFC 7208 3.3, RFC 8461 3.1, RFC 6376 3.6.2.2). */
+export function textsOf({ records }: Pick<Found, 'records'>): string[] {
+  return records.flatMap((record) => {
+    if (record.type !== 'TXT') return [];
+    const parts = Array.isArray(record.data) ? record.data : [record.data];
+    return [parts.map((part) => (typeof part === 'string' ? part : part.toString('latin1'))).join('')];
+  });
 }

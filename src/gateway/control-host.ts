@@ -28,6 +28,7 @@ import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';
 import { TlsSides } from '../delivery/sides.ts';
 import { type Verdict, verifyDomains } from '../delivery/verify.ts';
+import type { MailResolver } from '../dns/resolver.ts';
 import { createResolver } from '../dns/stub.ts';
 import { PosternError } from '../errors.ts';
 import { auditOnly, commitChanges, type EventSink, systemWarning } from '../ledger/events.ts';
@@ -284,6 +285,10 @@ export class ControlHost implements AdminHost {
     const resolver = createResolver(snapshot);
     const tls = new TlsSides(snapshot);
     return verifyDomains(domains, { snapshot, resolver, sts: this.#policies, tls, dane, detail, signal }, tell);
+  }
+
+  lookUp(): Pick<MailResolver, 'ask' | 'trusted'> {
+    return createResolver(this.config.current());
   }
 
   async status(): Promise<GatewayStatus> {

@@ -4,7 +4,7 @@ import type { SecureContext } from 'node:tls';
 import type { Snapshot } from '../config/snapshot.ts';
 import { ExpiringMap } from '../dns/cache.ts';
 import type { Resolver } from '../dns/stub.ts';
-import { textOf } from '../dns/text.ts';
+import { textsOf } from '../dns/text.ts';
 import { messageOf } from '../errors.ts';
 import { type EventSink, mailNotice, mailWarning, systemWarning } from '../ledger/events.ts';
 import {
@@ -167,7 +167,7 @@ export class StsPolicies implements StsSource {
   async #record(domain: string): Promise<StsRecord> {
     try {
       const found = await this.#resolver.ask(`_mta-sts.${domain}`, 'TXT');
-      return parseStsRecord(found.records.flatMap((record) => (record.type === 'TXT' ? [textOf(record.data)] : [])));
+      return parseStsRecord(textsOf(found));
     } catch (error) {
       return { kind: 'unknown', why: messageOf(error) };
     }

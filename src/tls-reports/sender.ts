@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { MailResolver } from '../dns/resolver.ts';
-import { textOf } from '../dns/text.ts';
+import { textsOf } from '../dns/text.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import { type EventSink, mailNotice, mailWarning } from '../ledger/events.ts';
 import type { ReportRow } from '../ledger/tls-reports/outgoing.ts';
@@ -193,8 +193,7 @@ export class ReportSender {
     try {
       const policies = await this.#options.history.tlsReportDay(row.day, row.domain);
       if (policies.length === 0) return { kind: 'none', why: 'there is nothing to report' };
-      const found = await run.resolver.ask(recordName(row.domain), 'TXT');
-      const texts = found.records.flatMap((record) => (record.type === 'TXT' ? [textOf(record.data)] : []));
+      const texts = textsOf(await run.resolver.ask(recordName(row.domain), 'TXT'));
       const record = parseReportRecord(texts);
       if (record.kind === 'none') return record;
       const { organization, contact, snapshot } = run;

@@ -1,7 +1,7 @@
 // Whether a report by mail is signed by who says it is from (RFC 8460 3; RFC 6376).
 import { getDomain } from 'tldts';
 import type { MailResolver } from '../dns/resolver.ts';
-import { textOf } from '../dns/text.ts';
+import { textsOf } from '../dns/text.ts';
 import { messageOf } from '../errors.ts';
 import { headerCount } from './mime.ts';
 
@@ -73,7 +73,7 @@ async function resolveText(resolver: Pick<MailResolver, 'ask'>, name: string, ty
       code: found.kind === 'nxdomain' ? 'ENOTFOUND' : 'ENODATA',
     });
   }
-  return found.records.flatMap((record) => (record.type === 'TXT' ? [[forReports(textOf(record.data))]] : []));
+  return textsOf(found).map((text) => [forReports(text)]);
 }
 
 /** RFC 8460 3: a key of the service `tlsrpt` is for reports; mailauth knows the service `email` alone. */

@@ -25,6 +25,7 @@ import type { CertificateSettings } from '../../src/config/snapshot.ts';
 import { type ConfigApply, ConfigStore } from '../../src/config/store.ts';
 import { parseDuration } from '../../src/config/units.ts';
 import type { Verdict } from '../../src/delivery/verify.ts';
+import { createResolver } from '../../src/dns/stub.ts';
 import { PosternError } from '../../src/errors.ts';
 import { commitChanges, type EventDefinition, type EventSink, type Value } from '../../src/ledger/events.ts';
 import type { ReportRow } from '../../src/ledger/tls-reports/outgoing.ts';
@@ -123,6 +124,10 @@ export class TestHost implements AdminHost {
     for (const [index, row] of rehearsed.entries()) onProgress(row, index + 1, rehearsed.length);
     const breaks = rehearsed.filter(({ outcome }) => outcome === 'waits').length;
     return { rows: rehearsed, breaks, all: rehearsed.length };
+  }
+
+  lookUp() {
+    return createResolver(this.config.current());
   }
 
   hostname(): string {

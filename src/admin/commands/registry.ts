@@ -10,6 +10,8 @@ import { loadconfig, showconfig } from './configuration.ts';
 import { commitconfirmed, confirm } from './confirm.ts';
 import { deleteMessages, delivernow, hold, release } from './delivery.ts';
 import { destconfig } from './destconfig.ts';
+import { dkimconfig } from './dkimconfig.ts';
+import { dnsrecords } from './dnsrecords.ts';
 import { exceptionconfig } from './exceptionconfig.ts';
 import { forgetaddress } from './forget.ts';
 import { listenerconfig } from './listenerconfig.ts';
@@ -59,6 +61,7 @@ export const commands: readonly Command[] = [
   destconfig,
   exceptionconfig,
   certconfig,
+  dkimconfig,
   userconfig,
   showconfig,
   loadconfig,
@@ -82,6 +85,7 @@ export const commands: readonly Command[] = [
   tlsverify,
   daneverify,
   tlsreports,
+  dnsrecords,
   tail,
   grep,
   version,

@@ -138,6 +138,12 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/network/certificates.tsx'), 'Certificates'),
   },
   {
+    path: '/network/dns',
+    title: 'dns.title',
+    section: 'network',
+    page: page(() => import('../pages/network/dns-records.tsx'), 'DnsRecords'),
+  },
+  {
     path: '/system/ssl',
     title: 'ssl.title',
     section: 'system',

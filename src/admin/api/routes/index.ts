@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts';
 import { certificateRoutes } from './certificates.ts';
 import { configurationRoutes } from './configuration.ts';
+import { dnsRoutes } from './dns.ts';
 import { eventRoutes } from './events.ts';
 import { historyRoutes } from './history.ts';
 import { logRoutes } from './logs.ts';
@@ -20,6 +21,7 @@ export const routes: readonly Route[] = [
   ...tlsRoutes,
   ...verificationRoutes,
   ...certificateRoutes,
+  ...dnsRoutes,
   ...queueRoutes,
   ...historyRoutes,
   ...tlsReportRoutes,

@@ -1,6 +1,7 @@
 // Die deutschen Texte, im Wortlaut nach der deutschen Dokumentation des Vorbilds ("SSL-Konfiguration", "Einstellungen bearbeiten").
 import { access } from './access.ts';
 import { changes } from './changes.ts';
+import { dns } from './dns.ts';
 import { frame } from './frame.ts';
 import { monitor } from './monitor.ts';
 import { network } from './network.ts';
@@ -16,6 +17,7 @@ export const de = {
   ...frame,
   ...monitor,
   ...network,
+  ...dns,
   ...changes,
   ...preview,
   ...session,

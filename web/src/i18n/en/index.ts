@@ -1,6 +1,7 @@
 // The English texts; the German ones have the same keys (enforced by their types and by test/web/texts.test.ts).
 import { access } from './access.ts';
 import { changes } from './changes.ts';
+import { dns } from './dns.ts';
 import { frame } from './frame.ts';
 import { monitor } from './monitor.ts';
 import { network } from './network.ts';
@@ -16,6 +17,7 @@ export const en = {
   ...frame,
   ...monitor,
   ...network,
+  ...dns,
   ...changes,
   ...preview,
   ...session,
