@@ -3,6 +3,7 @@
 //   npm run bench -- throughput --scenarios 5k,100k --peers floor,postfix,postern --reps 3 --seconds 20
 //   npm run bench -- handshake | latency | idle --conns 10000 | crash | fsync
 //   npm run bench -- growth                                a long queue, a destination down, many connections, commits (growth.ts)
+//   npm run bench -- resumption                            what going on with earlier TLS sessions saves (resumption.ts)
 //   npm run bench -- flame FILE.cpuprofile > F.svg        a flame graph of one thread (flame.ts)
 //   npm run bench -- all                                   everything, with --seconds 20 and --conns 10000 (about an hour)
 // The harness (bench/harness) is copied to bench/run and built there; peers that are not installed are left out, aloud.
@@ -123,12 +124,12 @@ if (args.includes('--help') || args.includes('-h')) {
   process.exit(0);
 }
 const what = args[0] !== undefined && !args[0].startsWith('--') ? args.shift() : 'throughput';
-if (what === 'growth' || what === 'flame') {
+if (what === 'growth' || what === 'flame' || what === 'resumption') {
   const { status } = spawnSync(process.execPath, [join(here, `${what}.ts`), ...args], { stdio: 'inherit' });
   process.exit(status ?? 1);
 }
 if (what !== 'all' && figures[what] === undefined) {
-  say(`bench: "${what}" is none of ${Object.keys(figures).join(', ')}, growth, flame, all`);
+  say(`bench: "${what}" is none of ${Object.keys(figures).join(', ')}, growth, flame, resumption, all`);
   process.exit(2);
 }
 prepare();

@@ -156,6 +156,12 @@ export const limitsSchema = object(
     destinationConnections: count(20, 'Outgoing connections at a time to one destination.', 1, 10_000),
     destinationMessages: count(1000, 'Messages on one outgoing connection.'),
     outgoingConnections: count(2000, 'Outgoing connections at a time, all destinations.'),
+    tlsSessions: count(
+      1000,
+      'TLS sessions of outgoing connections: hosts for which they are kept, each mail worker for itself; 0: none.',
+      0,
+      100_000,
+    ),
     verifications: count(
       4,
       'tlsverify and daneverify in the UI and the API: so many of them at a time, one for each user.',

@@ -9,7 +9,7 @@ import type { Failure, RecipientFailure } from '../smtp/failure.ts';
 import { ourFailure } from '../smtp/failure.ts';
 import { type Reply, replyText } from '../smtp/reply.ts';
 import { DotStuffing } from '../smtp/stuffing.ts';
-import type { ConnectFailure } from '../tls/connect.ts';
+import type { ConnectFailure, ConnectTlsOptions } from '../tls/connect.ts';
 import type { ClientTls } from '../tls/contexts.ts';
 import { offeredVersions } from '../tls/contexts.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
@@ -27,12 +27,14 @@ import type { RouteHost } from './route.ts';
 import type { TlsSides } from './sides.ts';
 import { failuresOf } from './status.ts';
 import { recordSession } from './tls-results.ts';
+import type { Resumption, TlsSessions } from './tls-sessions.ts';
 import type { Transfer } from './transfer.ts';
 
 /** What all connections of a worker share. */
 export interface DeliveryContext {
   readonly host: DeliveryHost;
   readonly tls: TlsSides;
+  readonly sessions: TlsSessions;
   /** Monotonic ms, renewed once a second. */
   now: number;
 }
@@ -48,6 +50,8 @@ export interface ConnectionSettings {
   readonly tls: ClientTls;
   /** Offer the old TLS versions. */
   readonly legacy: boolean;
+  /** An earlier TLS session may go on, where there is one. */
+  readonly resume: boolean;
   /** For the log: the recipients' domain. */
   readonly domain: string;
   /** What the connection was made under; another stamp: it is not to be reused. */
@@ -87,6 +91,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
   #messages = 0;
   #retired = false;
   #handshakeFailure: ConnectFailure | null = null;
+  /** Null: it does not resume, and what it gets is not kept. */
+  #resumption: Resumption | null = null;
   /** What the certificate is worth; null: no TLS. */
   #verdict: PeerVerdict | null = null;
   /** Why the connection stayed in clear text. */
@@ -230,13 +236,14 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     const { host } = this.#context;
     const { legacy, dcid, policy, tls } = this.settings;
     const timeout = host.snapshot().timeouts.handshake;
-    const request = { legacy, timeout, ...(policy.sni === null ? {} : { servername: policy.sni }) };
+    const sni = policy.sni === null ? {} : { servername: policy.sni };
+    const request = { legacy, timeout, ...sni, ...this.#sessionRequest() };
     const offered = versionBits(offeredVersions(tls, legacy));
     this.#link.startTls(tls, request, {
       secure: (info) => {
         host.log.record(events.outgoingOffer, dcid, offered, info.resumed);
         host.log.record(events.outgoingTls, dcid, info.protocol, info.cipher);
-        host.log.record(events.outgoingCertificate, dcid, describeCertificate(info.certificate()));
+        if (!info.resumed) host.log.record(events.outgoingCertificate, dcid, describeCertificate(info.certificate()));
         this.#verdict = checkPeer(policy, info);
         if (this.#verdict.ok) this.#client.secured(policy.requireTls !== null && this.#verdict.got !== 'encrypted');
         else this.#client.lost('the certificate is not accepted');
@@ -244,10 +251,23 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
       },
       failed: (failure) => {
         host.log.record(events.outgoingOffer, dcid, offered, false);
+        this.#resumption?.forget();
         this.#handshakeFailure = failure;
         this.#client.lost('TLS handshake failed');
       },
     });
+  }
+
+  #sessionRequest(): Pick<ConnectTlsOptions, 'session' | 'onSession'> {
+    const { target, policy, tls, legacy, resume } = this.settings;
+    this.#resumption = this.#context.sessions.of(target, policy, tls, legacy, resume);
+    if (this.#resumption === null) return {};
+    const { session, keep } = this.#resumption;
+    return { onSession: keep, ...(session === null ? {} : { session }) };
+  }
+
+  get #resuming(): boolean {
+    return this.#resumption !== null && this.#resumption.session !== null;
   }
 
   tlsRefused(reply: Reply): void {
@@ -385,12 +405,15 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
     const failure = openFailure(this.#context.host.log, this.settings, {
       end,
       handshake: this.#handshakeFailure,
+      resuming: this.#resuming,
       rejected: this.#verdict?.ok === false ? this.#verdict : null,
       localAddress: this.#link.localAddress,
     });
-    if (failure.tls !== null && failure.next !== 'legacy') this.#recordSecurity('failed', failure.tls);
+    // It is dialled once more: nothing is decided yet.
+    if (failure.next === 'legacy' || failure.next === 'afresh') return failure;
+    if (failure.tls !== null) this.#recordSecurity('failed', failure.tls);
     if (end.kind === 'no-requiretls') this.#recordSession(this.#verdict?.problem ?? null);
-    else if (failure.problem !== null && failure.next !== 'legacy') this.#recordSession(failure.problem);
+    else if (failure.problem !== null) this.#recordSession(failure.problem);
     return failure;
   }
 

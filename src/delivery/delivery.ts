@@ -9,6 +9,7 @@ import type { DeliveryHost, DeliveryTask } from './host.ts';
 import { destinationOfRecipient, ownReports } from './route.ts';
 import { TlsSides } from './sides.ts';
 import { failureOutcome, failuresOf, logFailure } from './status.ts';
+import { TlsSessions } from './tls-sessions.ts';
 import { Transfer } from './transfer.ts';
 
 /** Due messages of the spool that a worker takes at a time. */
@@ -53,14 +54,18 @@ export class Delivery implements DestinationOwner {
 
   constructor(host: DeliveryHost) {
     this.#host = host;
-    this.#context = { host, tls: new TlsSides(host.snapshot()), now: performance.now() };
+    const snapshot = host.snapshot();
+    const sessions = new TlsSessions(snapshot.limits.tlsSessions);
+    this.#context = { host, tls: new TlsSides(snapshot), sessions, now: performance.now() };
     this.#sweep = setInterval(() => this.#tick(), 1000);
     this.#sweep.unref();
   }
 
   /** A new snapshot is in force: new handshakes use it; idle connections made under other settings are closed. */
   update(): void {
-    this.#context.tls.update(this.#host.snapshot());
+    const snapshot = this.#host.snapshot();
+    this.#context.tls.update(snapshot);
+    this.#context.sessions.reset(snapshot.limits.tlsSessions);
     for (const destination of this.#destinations.values()) destination.update();
   }
 

@@ -9,10 +9,10 @@ import { remedyOf, type TlsFault } from '../tls/remedy.ts';
 import { noStartTls, type TlsProblem } from '../tls/tls-report.ts';
 import type { ConnectionSettings } from './connection.ts';
 
-/** What to do: try the next host, this one with older TLS or without any, or stop here. */
+/** What to do: try the next host, this one with older TLS, without an earlier session or without any TLS, or stop here. */
 export interface OpenFailure {
   readonly failure: Failure;
-  readonly next: 'host' | 'legacy' | 'clear' | 'stop';
+  readonly next: 'host' | 'legacy' | 'afresh' | 'clear' | 'stop';
   /** TLS was the cause: why, in plain words. */
   readonly tls: string | null;
   /** TLS had to be, and was not: somebody may be in the way. */
@@ -25,6 +25,8 @@ export interface OpenEnd {
   readonly end: ClientEnd;
   /** The handshake failed. */
   readonly handshake: ConnectFailure | null;
+  /** An earlier session was offered in it. */
+  readonly resuming: boolean;
   /** The handshake was in order, the certificate not what the policy wants. */
   readonly rejected: PeerVerdict | null;
   readonly localAddress: string;
@@ -45,7 +47,8 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     return { failure, next: 'host', tls: detail, alert, problem };
   }
   if (handshake !== null) {
-    if (handshake.retryLegacy || alert) log.record(events.outgoingTlsFailed, dcid, handshake.detail);
+    const again = handshake.retryLegacy || how.resuming;
+    if (again || alert) log.record(events.outgoingTlsFailed, dcid, handshake.detail);
     else log.record(events.outgoingTlsDeferring, dcid, handshake.detail, handshake.mismatch);
     if (handshake.explanation !== null) log.record(events.outgoingTlsExplained, dcid, handshake.explanation);
     const text = `TLS handshake failed: ${handshake.detail}`;
@@ -53,7 +56,7 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     // A connection that breaks off says nothing about what the host can do.
     const failure = handshake.lost ? { ...failed, permanent: false, status: '4.7.5' } : failed;
     const problem: TlsProblem = { type: 'validation-failure', reason: handshake.detail };
-    if (handshake.retryLegacy) return { failure, next: 'legacy', tls: text, alert, problem };
+    if (again) return { failure, next: how.resuming ? 'afresh' : 'legacy', tls: text, alert, problem };
     required();
     const { handshake: after } = policy.onFailure;
     return { failure, next: after === 'wait' ? 'stop' : after, tls: text, alert, problem };

@@ -8,7 +8,7 @@ import { type Failure, ourFailure } from '../smtp/failure.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
 import { refusalProblem } from '../tls/tls-report.ts';
-import { Connection, type ConnectionOwner, type DeliveryContext } from './connection.ts';
+import { Connection, type ConnectionOwner, type ConnectionSettings, type DeliveryContext } from './connection.ts';
 import { type OpenFailure, tlsFailure } from './open-failure.ts';
 import { leadsToUs } from './own-address.ts';
 import { type RouteHost, resolveRoute } from './route.ts';
@@ -138,7 +138,7 @@ export class Opening {
     const { host, tls } = this.#context;
     if (policy.refusal === null) {
       const legacy = policy.level !== 'authenticated' && tls.of(target.address).needsLegacy(target.host, Date.now());
-      this.#try(target, policy, legacy);
+      this.#try(target, policy, { legacy, resume: true });
       return;
     }
     const { domain } = this.#settings;
@@ -165,7 +165,7 @@ export class Opening {
     this.#context.host.alert({ domain: this.#settings.domain, host, wanted, reason });
   }
 
-  #try(target: RouteHost, policy: TlsPolicy, legacy: boolean): void {
+  #try(target: RouteHost, policy: TlsPolicy, how: Pick<ConnectionSettings, 'legacy' | 'resume'>): void {
     const { host } = this.#context;
     const dcid = host.nextDcid();
     this.#dcid = dcid;
@@ -174,11 +174,11 @@ export class Opening {
         const { tls, domain, stamp, messages } = this.#settings;
         const { tls: sides } = this.#context;
         const client = tls.of(target.address, sides).client(policy, sides.of(target.address));
-        const settings = { dcid, target, policy, tls: client, legacy, domain, stamp, messages };
+        const settings = { dcid, target, policy, tls: client, ...how, domain, stamp, messages };
         const connection = new Connection(this.#context, this.#owner, settings, socket, (failure) => {
           if (this.#over) return;
           if (failure === null) this.#finish(null, false, target.host);
-          else this.#failed(target, policy, legacy, failure);
+          else this.#failed(target, policy, how.legacy, failure);
         });
         this.#connection = connection;
         this.#hangUp = () => connection.abort('shutting down');
@@ -207,13 +207,19 @@ export class Opening {
   #failed(target: RouteHost, policy: TlsPolicy, legacy: boolean, opened: OpenFailure): void {
     const { failure, next, tls: cause } = opened;
     const { tls, host } = this.#context;
+    if (next === 'afresh') {
+      const text = `DCID ${this.#dcid} ${target.host} does not go on with an earlier TLS session: it is dialled again without one`;
+      host.log.record(events.mailNotice, text);
+      this.#try(target, policy, { legacy, resume: false });
+      return;
+    }
     if (next === 'legacy') {
       tls.of(target.address).rememberLegacy(target.host, Date.now());
       host.log.record(
         events.mailNotice,
         `DCID ${this.#dcid} ${target.host} takes no TLS version from 1.2 on: older versions are tried on a new connection, and for 24 hours`,
       );
-      this.#try(target, policy, true);
+      this.#try(target, policy, { legacy: true, resume: false });
       return;
     }
     if (next === 'clear') {
@@ -221,7 +227,7 @@ export class Opening {
         events.mailNotice,
         `DCID ${this.#dcid} TLS with ${target.host} fails, and the message says TLS-Required: No: it goes on without`,
       );
-      this.#try(target, { ...policy, starttls: false }, false);
+      this.#try(target, { ...policy, starttls: false }, { legacy: false, resume: false });
       return;
     }
     if (cause !== null && opened.alert) this.#alert(target, policy, cause);

@@ -30,6 +30,10 @@ export class ExpiringMap<V> {
     this.#entries.set(key, { value, until });
   }
 
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
   clear(): void {
     this.#entries.clear();
   }

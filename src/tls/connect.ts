@@ -16,6 +16,8 @@ export interface ConnectTlsOptions {
   readonly timeout: number;
   /** From the `session` event of an earlier connection to the same address and name under the same policy. */
   readonly session?: Buffer;
+  /** A session that a later connection may resume. With TLS 1.3 they come behind the handshake, one after the other. */
+  readonly onSession?: (session: Buffer, protocol: string) => void;
 }
 
 export interface ConnectedTls {
@@ -79,6 +81,11 @@ export function connectTls(
     ...(name === null || name === '' ? {} : { servername: name.replace(/\.$/, '') }),
     ...(options.session === undefined ? {} : { session: options.session }),
   } satisfies ConnectionOptions);
+
+  const { onSession } = options;
+  if (onSession !== undefined) {
+    secure.on('session', (session: Buffer) => onSession(session, secure.getProtocol() ?? 'unknown'));
+  }
 
   const release = () => {
     clearTimeout(timer);
