@@ -334,7 +334,7 @@ export const outgoingTlsResult = define<
   'Info',
   'smtp.out.tlsResult',
   ['domain', 'policy', 'policyDomain', 'policyString', 'result', 'reason', 'host', 'local', 'helo', 'address'],
-  (domain, policy, _policyDomain, _policyString, result) =>
+  (domain, policy, _policyDomain, _policyString, result, _reason, _host, _local, _helo, _address) =>
     `TLS report to ${domain}: ${policy} ${result === '' ? 'success' : result}`,
 );
 /** `rids`: `0` or `0, 1, 2`. */
