@@ -19,20 +19,33 @@ function requireTlsRemedy(policy: TlsPolicy, fault: TlsFault, host: string): str
 }
 
 /** What the recipient's domain promises by MTA-STS or DANE, and its host does not keep. */
-function publishedRemedy({ check, trust, sts, sni }: TlsPolicy, fault: TlsFault, host: string): string {
+function publishedRemedy(policy: TlsPolicy, fault: TlsFault, host: string): string {
+  const { check, trust, sts, sni } = policy;
+  if (fault === 'refused') return refusedRemedy(policy);
   if (check === 'dane' && sni !== null) {
-    if (fault === 'refused') return `the DNS of ${sni} must answer questions for TLSA records, rightly signed`;
     if (fault === 'certificate')
       return `the TLSA records of ${sni} must be those of the certificate that ${host} shows`;
     return `the TLSA records of ${sni} promise TLS: it must work on ${host}, or the records must go`;
   }
   if (trust === 'mta-sts' && sts !== null) {
     const { domain } = sts;
-    if (fault === 'refused') return `${domain} must name the host in its policy, or take it out of its MX records`;
     if (fault === 'certificate') {
       return `${host} needs a certificate of a public authority for its name, or ${domain} another policy`;
     }
     return `the policy of ${domain} promises TLS: it must work on ${host}, or the policy must change`;
   }
   return '';
+}
+
+/** Nothing was dialled: what was published, or was not, rules the host out. */
+function refusedRemedy({ check, trust, sts, sni, tlsa }: TlsPolicy): string {
+  const leftOut = sts !== null && sts.policy.mode === 'enforce' && !sts.named;
+  // Where the DNS of TLSA records is in order the other policy is what is in the way.
+  if (leftOut && (check !== 'dane' || tlsa.length > 0)) {
+    return `${sts.domain} must name the host in its policy, or take it out of its MX records`;
+  }
+  if (check !== 'dane' || sni === null) return '';
+  // `dane-only` is what the administrator wants: the domain has promised nothing.
+  if (trust === 'none') return `${sni} must publish usable TLSA records in a signed zone, or the level must be another`;
+  return `the DNS of ${sni} must answer questions for TLSA records, rightly signed`;
 }
