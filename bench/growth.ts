@@ -1,5 +1,5 @@
-// What becomes of the whole gateway as things grow: its queue, a destination that is down, connections, commits.
-//   npm run bench -- growth [deferred] [down] [connections] [commit] [dashboards]   all without a name
+// What becomes of the whole gateway as things grow: its queue, a destination that is down, connections, commits, previews, hellos.
+//   npm run bench -- growth [deferred] [down] [connections] [commit] [dashboards] [preview] [variety]   all without a name
 //     --seconds 10         of each timed run, after a warm-up
 //     --rounds 2           of each comparison, in turns
 //     --count 1000000      deferred: messages in the queue (8 GB of disk for a million)
@@ -8,6 +8,10 @@
 //     --connections 10,100,1000,10000    connections: how many at a time
 //     --per-connection 20  connections: messages on each before it is closed
 //     --dashboards 20      dashboards: pages that are open at a time
+//     --peers 50000        preview: peers that were seen
+//     --hellos 2000        preview: their distinct hellos
+//     --variety 200000     variety: hellos in a minute
+//     --mail-rate 500      variety: messages a second meanwhile
 //     --messages 20000     connections: least number of messages a run
 //     --directory DIR      where queues are written; bench/run/growth without
 // A gateway is started as bench/adapters/postern does it. Tables go to standard output, progress to standard error; the exit
@@ -23,10 +27,12 @@ import { measureConnections } from './growth/connections.ts';
 import { measureDashboards } from './growth/dashboards.ts';
 import { measureDeferred } from './growth/deferred.ts';
 import { measureDown } from './growth/down.ts';
+import { measurePreview } from './growth/preview.ts';
 import type { Stand } from './growth/sink.ts';
+import { measureVariety } from './growth/variety.ts';
 
 const here = import.meta.dirname;
-const parts = ['deferred', 'down', 'connections', 'commit', 'dashboards'] as const;
+const parts = ['deferred', 'down', 'connections', 'commit', 'dashboards', 'preview', 'variety'] as const;
 
 /** Sources are copied, so that a benchmark that runs at the same time keeps its programs. */
 function build(directory: string | undefined): Stand {
@@ -36,7 +42,7 @@ function build(directory: string | undefined): Stand {
   cpSync(join(here, 'harness', 'src'), programs, { recursive: true, preserveTimestamps: true });
   cpSync(join(here, 'harness', 'mkcerts.sh'), join(home, 'mkcerts.sh'));
   const shown: ExecFileSyncOptions = { stdio: ['ignore', 'ignore', 'inherit'] };
-  execFileSync('make', ['-C', programs, 'smtpsink', 'smtpload'], shown);
+  execFileSync('make', ['-C', programs, 'smtpsink', 'smtpload', 'hellos'], shown);
   execFileSync('bash', [join(home, 'mkcerts.sh')], shown);
   const certificates = join(home, 'run', 'certs');
   return {
@@ -70,11 +76,14 @@ const { values, positionals } = parseArgs({
     'per-connection': { type: 'string', default: '20' },
     messages: { type: 'string', default: '20000' },
     dashboards: { type: 'string', default: '20' },
+    peers: { type: 'string', default: '50000' },
+    hellos: { type: 'string', default: '2000' },
+    variety: { type: 'string', default: '200000' },
+    'mail-rate': { type: 'string', default: '500' },
     directory: { type: 'string' },
   },
 });
-const number = (name: 'seconds' | 'rounds' | 'count' | 'backlog' | 'per-connection' | 'messages' | 'dashboards') =>
-  wholeNumbers(name, values[name])[0] ?? 1;
+const number = (name: Exclude<keyof typeof values, 'directory'>) => wholeNumbers(name, values[name])[0] ?? 1;
 const unknown = positionals.find((word) => !parts.some((part) => part === word));
 if (unknown !== undefined) refuse(`"${unknown}" is none of ${parts.join(', ')}`);
 const wanted = parts.filter((part) => positionals.length === 0 || positionals.includes(part));
@@ -97,6 +106,9 @@ const measure = {
   down: () => measureDown(stand, { backlog, seconds, rounds }),
   connections: () => measureConnections(stand, { connections, perConnection: number('per-connection'), least, rounds }),
   commit: () => measureCommit(stand, { seconds, rounds }),
+  preview: () => measurePreview(stand, { seconds, rounds, peers: number('peers'), hellos: number('hellos') }),
+  variety: () =>
+    measureVariety(stand, { hellos: number('variety'), seconds: 60, rounds, mailRate: number('mail-rate') }),
   dashboards: () => measureDashboards(stand, { seconds, rounds, dashboards: number('dashboards') }),
 };
 for (const part of wanted) {

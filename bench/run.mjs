@@ -2,7 +2,7 @@
 //   npm run bench                                          5k, Postern beside the floor and Postfix, 3 runs of 10 s
 //   npm run bench -- throughput --scenarios 5k,100k --peers floor,postfix,postern --reps 3 --seconds 20
 //   npm run bench -- handshake | latency | idle --conns 10000 | crash | fsync
-//   npm run bench -- growth                                a long queue, a destination down, many connections, commits (growth.ts)
+//   npm run bench -- growth                                a long queue, a destination down, many connections, commits, previews, hostile hellos (growth.ts)
 //   npm run bench -- resumption                            what going on with earlier TLS sessions saves (resumption.ts)
 //   npm run bench -- flame FILE.cpuprofile > F.svg        a flame graph of one thread (flame.ts)
 //   npm run bench -- all                                   everything, with --seconds 20 and --conns 10000 (about an hour)

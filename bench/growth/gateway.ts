@@ -17,6 +17,8 @@ export interface GatewayWish {
   readonly name: string;
   /** YAML beside the listener, its certificate, and limits that are out of the way. */
   readonly config: string;
+  /** Beside those that are out of the way: `history: 64MiB`. */
+  readonly limits?: string;
   /** Ports of the web interface; none without. */
   readonly guiPorts?: readonly number[];
 }
@@ -43,7 +45,7 @@ export function dataOf(stand: Stand, name: string): string {
 /** On a directory that has a configuration, that one counts: a gateway that is started again has its old port. */
 export async function startGateway(
   stand: Stand,
-  { name, config, guiPorts = [] }: GatewayWish,
+  { name, config, limits, guiPorts = [] }: GatewayWish,
 ): Promise<RunningGateway> {
   const [free, data] = [await freePort(), dataOf(stand, name)];
   mkdirSync(data, { recursive: true, mode: 0o700 });
@@ -57,7 +59,7 @@ listeners:
 certificates:
   - { name: bench, cert: "${stand.certificate}", key: "${stand.key}" }
 relay: [127.0.0.0/8]
-limits: { connections: 20000, connectionsPerClient: 20000 }
+limits: { connections: 20000, connectionsPerClient: 20000${limits === undefined ? '' : `, ${limits}`} }
 ${config}
 `,
   );

@@ -20,6 +20,8 @@ export interface Work {
   readonly perConnection: number;
   readonly seconds?: number;
   readonly total?: number;
+  /** Messages a second, whatever becomes of those before; without: as fast as it goes. */
+  readonly rate?: number;
   /** Recipients at d<first>.example and the `count - 1` after it, in turns; else at dest.example. */
   readonly domains?: { readonly first: number; readonly count: number };
 }
@@ -162,7 +164,7 @@ export async function fillQueue(stand: Stand, gateway: RunningGateway, sink: Sin
 }
 
 async function generate({ programs }: Stand, port: number, phase: string, work: Work): Promise<LoadReport> {
-  const { connections, perConnection, seconds, domains } = work;
+  const { connections, perConnection, seconds, domains, rate } = work;
   const total = work.total ?? Math.ceil((seconds ?? 1) * mostPerSecond);
   const patience = 60 + (seconds ?? Math.ceil(total / 500));
   const options = {
@@ -177,6 +179,7 @@ async function generate({ programs }: Stand, port: number, phase: string, work: 
   const more = {
     ...(domains === undefined ? {} : { domains: domains.count, 'first-domain': domains.first }),
     ...(connections <= ramp ? {} : { ramp }),
+    ...(rate === undefined ? {} : { rate }),
   };
   const words = Object.entries({ ...options, ...more }).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = start(join(programs, 'smtpload'), words);
