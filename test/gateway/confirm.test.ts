@@ -51,7 +51,7 @@ test('what cuts the administrator off comes back by itself', async (t) => {
 });
 
 test('kill -9 in between: the time goes on, and what is over by the next start never comes into force again', async (t) => {
-  const { gateway, anna, confirmBy } = await cutOff(t, 0.15);
+  const { gateway, anna, confirmBy } = await cutOff(t, 0.3);
   await gateway.kill();
   const again = await startGateway(t, { data: gateway.data, arguments: ['--workers', '1'] });
   assert.ok(Date.now() < confirmBy, 'the start took too long for this test');

@@ -150,6 +150,12 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/system/ssl/ssl-configuration.tsx'), 'SslConfiguration'),
   },
   {
+    path: '/system/roll-out',
+    title: 'rollOut.title',
+    section: 'system',
+    page: page(() => import('../pages/system/roll-out.tsx'), 'RollOutPage'),
+  },
+  {
     path: '/system/rehearsal',
     title: 'rehearsal.title',
     section: 'system',

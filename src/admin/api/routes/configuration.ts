@@ -1,5 +1,5 @@
 // /configuration: what is committed, the caller's candidate, commit, history, rollback, YAML.
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import type { Candidate as StoredCandidate } from '../../../config/candidates.ts';
 import { differences, formatDifference } from '../../../config/difference.ts';
 import type { RevisionInfo as StoredInfo } from '../../../config/revisions.ts';
@@ -13,7 +13,7 @@ import {
   resolveCandidate,
   rollbackCandidate,
 } from '../../commands/candidate.ts';
-import type { AdminHost } from '../../host.ts';
+import type { AdminHost, RollOutWish } from '../../host.ts';
 import { mergePatch } from '../merge-patch.ts';
 import { describeWaiting, numberCursor } from '../page.ts';
 import { route } from '../route.ts';
@@ -39,6 +39,7 @@ import {
   rollbackSchema,
   takenBackSchema,
 } from '../schemas/configuration.ts';
+import type { rollOutWishSchema } from '../schemas/rollout.ts';
 
 const tag = 'configuration';
 const read = { tag, access: 'read' } as const;
@@ -70,6 +71,10 @@ const candidateAnswer = (host: AdminHost, user: string) => ({
   body: describeCandidate(host, user),
   revision: host.config.committed().number,
 });
+
+function wishOf({ share, minutes, bound = 0 }: Static<typeof rollOutWishSchema>): RollOutWish {
+  return { share, duration: minutes * 60_000, bound };
+}
 
 export const configurationRoutes = [
   route({
@@ -159,11 +164,14 @@ export const configurationRoutes = [
         });
       }
       const before = host.config.committed().config;
-      const { time, revision, warnings, confirmBy } = await host.commit(caller, body.comment ?? '', {
+      const { rollOut } = body;
+      const committed = await host.commit(caller, body.comment ?? '', {
         keep: body.saveForRollback ?? true,
         force: body.force ?? false,
         ...(body.confirmWithin === undefined ? {} : { confirmWithin: body.confirmWithin * 60_000 }),
+        ...(rollOut === undefined ? {} : { rollOut: wishOf(rollOut) }),
       });
+      const { time, revision, warnings, confirmBy, rollOutUntil } = committed;
       const { config } = await host.config.revision(revision);
       return {
         body: {
@@ -172,6 +180,7 @@ export const configurationRoutes = [
           changes: differenceList(before, config),
           warnings: [...warnings],
           confirmBy: confirmBy?.toISOString() ?? null,
+          rollOutUntil: rollOutUntil?.toISOString() ?? null,
         },
         revision,
       };

@@ -7,6 +7,7 @@ import { eventRoutes } from './events.ts';
 import { historyRoutes } from './history.ts';
 import { logRoutes } from './logs.ts';
 import { queueRoutes } from './queue.ts';
+import { rollOutRoutes } from './rollout.ts';
 import { sessionRoutes } from './session.ts';
 import { statusRoutes } from './status.ts';
 import { tableRoutes } from './tables.ts';
@@ -17,6 +18,7 @@ import { verificationRoutes } from './verification.ts';
 
 export const routes: readonly Route[] = [
   ...configurationRoutes,
+  ...rollOutRoutes,
   ...tableRoutes,
   ...tlsRoutes,
   ...verificationRoutes,

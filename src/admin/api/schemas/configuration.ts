@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { configSchema } from '../../../config/schema.ts';
 import { flag, list, nullable, object, page, pageQuery, revisionNumber, text, time, words } from './form.ts';
+import { rollOutWishSchema } from './rollout.ts';
 
 export const differenceSchema = object(
   {
@@ -92,6 +93,7 @@ export const commitSchema = object(
           'versions, ciphers, certificate, address or ports of the web service change, else 0.',
       }),
     ),
+    rollOut: Type.Optional(rollOutWishSchema),
   },
   'A commit.',
 );
@@ -104,6 +106,7 @@ export const committedSchema = object(
     changes: changes('What it changed.'),
     warnings: list(text('A sentence.'), 'What an administrator should know about it.'),
     confirmBy: nullable(time('It is taken back then unless it is confirmed; null: it needs no confirmation.')),
+    rollOutUntil: nullable(time('A share of the peers has it until then; null: all have it.')),
   },
   'What was committed.',
 );

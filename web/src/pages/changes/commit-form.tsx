@@ -13,6 +13,7 @@ import { Card } from '../../parts/page.tsx';
 import { usePreview } from '../../parts/preview/use-preview.ts';
 import { Failure } from '../../parts/states.tsx';
 import { useToast } from '../../parts/toast.tsx';
+import { RollOutFields, type RollOutWish, wishOf } from './roll-out-fields.tsx';
 
 const longestComment = 1000;
 
@@ -30,10 +31,11 @@ export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
   const [comment, setComment] = useState('');
   const [saveForRollback, setSaveForRollback] = useState(true);
   const [minutes, setMinutes] = useState<string | number>('');
+  const [rollOut, setRollOut] = useState<RollOutWish>({ share: '', minutes: 1440, bound: 0 });
   const commit = useMutation({
     mutationFn: (force: boolean) => {
       const confirmWithin = typeof minutes === 'number' ? { confirmWithin: minutes } : {};
-      const body: Commit = { comment: comment.trim(), saveForRollback, force, ...confirmWithin };
+      const body: Commit = { comment: comment.trim(), saveForRollback, force, ...confirmWithin, ...wishOf(rollOut) };
       return request<Committed>('POST', '/configuration/commit', { body });
     },
     onSuccess: onCommitted,
@@ -96,6 +98,7 @@ export function CommitForm({ disabled, onCommitted }: CommitFormProps) {
             maw="22rem"
             onChange={setMinutes}
           />
+          <RollOutFields wish={rollOut} onChange={setRollOut} />
           {lockOut !== null && (
             <Alert color="red" icon={<Icon name="lock" />} title={t('problem.code.lock-out')} role="alert">
               <Stack gap="xs">

@@ -1,4 +1,5 @@
 import { Alert, Stack, Text } from '@mantine/core';
+import { Link } from 'wouter';
 import type { Committed } from '../../../../src/admin/api/schemas/configuration.ts';
 import { useLanguage } from '../../i18n/language.tsx';
 import { Differences } from '../../parts/differences.tsx';
@@ -17,6 +18,12 @@ export function Result({ committed }: { readonly committed: Committed }) {
           </Text>
           {committed.confirmBy !== null && (
             <Text size="sm">{t('commit.doneConfirm', { time: format.time(committed.confirmBy) })}</Text>
+          )}
+          {committed.rollOutUntil !== null && (
+            <Text size="sm">
+              {t('rollOut.begun', { time: format.time(committed.rollOutUntil) })}{' '}
+              <Link href="/system/roll-out">{t('rollOut.title')}</Link>
+            </Text>
           )}
           {committed.warnings.map((warning) => (
             <Text key={warning} size="sm" lang="en">
