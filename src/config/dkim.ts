@@ -12,14 +12,7 @@ export function checkDkim({ dkim }: GatewayConfig, report: Report): void {
     const path = ['dkim', 'keys', index];
     const name = parseDomain(domain);
     if (!name.ok) report([...path, 'domain'], name.reason, name.remedy);
-    // Whoever signs for a suffix would sign for domains of others.
-    else if (getDomain(name.value) === null) {
-      report(
-        [...path, 'domain'],
-        `${quote(domain)} is nobody's domain`,
-        'write a registered domain, such as example.com',
-      );
-    }
+    else if (!canSignFor(name.value)) report([...path, 'domain'], ...nobodys(domain));
     const label = parseDomain(selector);
     if (!label.ok) {
       report([...path, 'selector'], `${quote(selector)} is not a part of a name`, 'write letters, digits and "-"');
@@ -45,4 +38,14 @@ export function checkDkim({ dkim }: GatewayConfig, report: Report): void {
       report([...path, 'retired'], 'belongs to state: retired, and to no other', 'write both or neither');
     }
   }
+}
+
+/** Whoever signs for a public suffix would sign for domains of others. `domain`: A-labels. */
+export function canSignFor(domain: string): boolean {
+  return getDomain(domain) !== null;
+}
+
+/** Reason and remedy where nobody can sign for a domain. */
+export function nobodys(domain: string): [reason: string, remedy: string] {
+  return [`${quote(domain)} is nobody's domain`, 'write a registered domain, such as example.com'];
 }

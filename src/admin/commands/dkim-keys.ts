@@ -3,6 +3,7 @@
 import { generateKeyPair, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { canSignFor, nobodys } from '../../config/dkim.ts';
 import { makeDirectory, writeDurably } from '../../config/durable.ts';
 import { parseDomain } from '../../config/names.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
@@ -88,6 +89,7 @@ export async function createKey(
 ): Promise<DescribedKey> {
   const name = parseDomain(domain);
   if (!name.ok) throw wrong('/domain', name.reason, name.remedy);
+  if (!canSignFor(name.value)) throw wrong('/domain', ...nobodys(domain));
   const present = host.config.candidate(actor.user).config.dkim.keys;
   const chosen = selector ?? freeSelector(present, name.value, kind);
   if (

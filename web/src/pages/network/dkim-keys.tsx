@@ -16,7 +16,7 @@ import { Await, Failure } from '../../parts/states.tsx';
 import classes from './network.module.css';
 import { NewDkimKey } from './new-dkim-key.tsx';
 
-const colours = { next: 'orange.9', active: 'green.9', retired: 'gray.7' } as const;
+const colours = { next: 'yellow', active: 'green', retired: 'gray' } as const;
 
 export function DkimKeys() {
   const { t } = useLanguage();
