@@ -37,12 +37,6 @@ export interface RollOut {
   readonly foretold: Foretold;
 }
 
-export const smallestShare = 1;
-export const largestShare = 99;
-/** ms. */
-export const longestRollOut = 30 * 24 * 3600 * 1000;
-export const largestBound = 10_000;
-
 export type RollOutService = 'gui' | 'inbound' | 'outbound';
 
 const nothingRolledOut = 'no revision is rolled out to a share: everybody has its settings';

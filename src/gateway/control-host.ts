@@ -22,7 +22,8 @@ import type {
 import { changesWebAccess, checkWebChange, helloLife } from '../admin/lock-out.ts';
 import { rehearseDestinations, rehearsedHosts } from '../admin/rehearsal.ts';
 import type { Waiting } from '../config/confirmation.ts';
-import { type Foretold, largestBound, largestShare, longestRollOut, smallestShare } from '../config/rollout.ts';
+import type { Foretold } from '../config/rollout.ts';
+import { largestBound, largestShare, longestRollOut, smallestShare } from '../config/rollout-limits.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { ConfigApply, ConfigStore } from '../config/store.ts';

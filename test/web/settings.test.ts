@@ -156,7 +156,9 @@ test('a change of the web service waits for a confirmation, which the browser gi
   );
 });
 
-test('a share of the peers first: begun with the commit, watched on its page, ended by a button', { skip }, async (t) => {
+test('a share of the peers first: begun with the commit, watched on its page, ended by a button', {
+  skip,
+}, async (t) => {
   const web = await startWebGateway(t);
   const { page, complaints } = await openPage(t, web.origins[0]);
   await setUp(page, web);

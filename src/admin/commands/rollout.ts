@@ -1,6 +1,6 @@
 // commitrollout, rollout: a change of TLS goes to a share of the peers first; how that stands, and its end on purpose.
 
-import { largestBound, largestShare, longestRollOut, smallestShare } from '../../config/rollout.ts';
+import { largestBound, largestShare, longestRollOut, smallestShare } from '../../config/rollout-limits.ts';
 import { durationPattern, parseDuration } from '../../config/units.ts';
 import { PosternError } from '../../errors.ts';
 import type { RollOutView } from '../host.ts';

@@ -1,6 +1,6 @@
 // Roll-outs: how much of the peers, how it stands, how it ends.
 import Type, { type Static } from 'typebox';
-import { largestBound, largestShare, longestRollOut, smallestShare } from '../../../config/rollout.ts';
+import { largestBound, largestShare, longestRollOut, smallestShare } from '../../../config/rollout-limits.ts';
 import { count, flag, list, nullable, object, revisionNumber, text, time, words } from './form.ts';
 
 export const rollOutWishSchema = object(
