@@ -125,12 +125,25 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
 /** The file written after the one with this inode; null: it is the newest, or the new one is not there yet. */
 async function nextFile(directory: string, log: LogName, inode: number): Promise<FileHandle | null> {
   const current = join(directory, logNames[log].current);
-  if ((await inodeOf(current)) === inode) return null;
-  const paths = [...closedFiles(directory, log).map((name) => join(directory, name)), current];
-  const inodes = await Promise.all(paths.map(inodeOf));
-  // -1: the file was thrown away already, so that all there are came after it.
-  const path = paths[inodes.indexOf(inode) + 1];
-  return path === undefined ? null : openIfThere(path);
+  for (;;) {
+    if ((await inodeOf(current)) === inode) return null;
+    const closed = closedFiles(directory, log);
+    const found = (await indexOf(directory, closed, inode)) + 1;
+    const name = closed[found];
+    const next = await openIfThere(name === undefined ? current : join(directory, name));
+    // Closed in the meantime, the present file is not the next one any more.
+    if (next === null || name !== undefined || closedFiles(directory, log).at(-1) === closed.at(-1)) return next;
+    await next.close();
+  }
+}
+
+/** Where the file with this inode is among them; -1: it was thrown away, so that all there are came after it. */
+async function indexOf(directory: string, names: readonly string[], inode: number): Promise<number> {
+  // Nearly always it is the newest one.
+  for (let at = names.length - 1; at >= 0; at--) {
+    if ((await inodeOf(join(directory, names[at] ?? ''))) === inode) return at;
+  }
+  return -1;
 }
 
 async function inodeOf(path: string): Promise<number | null> {

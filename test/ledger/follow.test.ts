@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogFile } from '../../src/ledger/file.ts';
 import { grepLog, type TailOptions, tailLog } from '../../src/ledger/follow.ts';
+import { closedName } from '../../src/ledger/rotation.ts';
 import { temporaryDirectory, until } from './fixture.ts';
 
 /** Follows the mail log in the background. */
@@ -96,6 +97,29 @@ describe('tail', () => {
       Array.from({ length: 4000 }, (_, index) => index),
     );
     assert.ok(lines.filter((line) => line === 'End Logfile').length >= 10);
+  });
+
+  test('leaves no file out that is closed while the next one is looked for', async (t) => {
+    const directory = temporaryDirectory(t);
+    const path = join(directory, 'mail.current');
+    // To look through them takes longer than from one rotation to the next.
+    for (let old = 0; old < 3000; old++) {
+      const time = new Date(Date.UTC(2025, 0, 1) + 1000 * old).toISOString().replaceAll(/[-:]|\.000Z/g, '');
+      writeFileSync(join(directory, `mail.@${time}.s`), '');
+    }
+    writeFileSync(path, 'line 0\n');
+    const { lines } = follow(t, directory, { fromStart: true, interval: 0 });
+    await until('the first line', () => lines.length === 1);
+    for (let line = 1; line < 30; line++) {
+      renameSync(path, join(directory, closedName(directory, 'mail', Date.now())));
+      writeFileSync(path, `line ${line}\n`);
+      await sleep(3);
+    }
+    await until('the last line', () => lines.at(-1) === 'line 29');
+    assert.deepEqual(
+      lines,
+      Array.from({ length: 30 }, (_, index) => `line ${index}`),
+    );
   });
 
   test('goes on after the file was cut short or its predecessor thrown away', async (t) => {
