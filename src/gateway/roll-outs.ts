@@ -70,8 +70,12 @@ export class RollOuts {
     this.#soon(() => this.#resume());
   }
 
-  /** A commit with a share was made. */
+  /** A commit with a share was made: from now on `view` tells of it. */
   begun(): void {
+    const { store } = this.#options;
+    const rollOut = store.rollOut();
+    const { rollOut: sides } = store.current();
+    if (rollOut !== null && sides !== null) this.#announce(rollOut, sides.services);
     this.#soon(() => this.#begin());
   }
 
@@ -146,34 +150,44 @@ export class RollOuts {
 
   async #resume(): Promise<void> {
     const saved = await readRecord(this.#file, (value): value is unknown => value !== undefined).catch(() => null);
+    const { store, log } = this.#options;
     this.#progress = RollOutProgress.restore(saved);
-    if (this.#options.store.rollOut() !== null) await this.#begin();
-    else if (this.#progress?.state.state === 'running') {
+    const rollOut = store.rollOut();
+    if (rollOut !== null) {
+      if (this.#progress?.state.revision === rollOut.revision) {
+        log.record(systemNotice, `the roll-out of revision ${rollOut.revision} goes on`);
+      }
+      await this.#begin();
+    } else if (this.#progress?.state.state === 'running') {
       // The crash came between its end and the note of it.
-      const revision = this.#options.store.committed().number;
+      const revision = store.committed().number;
       const state = revision === this.#progress.state.revision ? 'completed' : 'taken-back';
       this.#progress.state = { ...this.#progress.state, state, ended: Date.now() };
     }
   }
 
   async #begin(): Promise<void> {
-    const { store, log } = this.#options;
+    const { store } = this.#options;
     const rollOut = store.rollOut();
     const snapshot = await store.snapshot();
     const { rollOut: sides } = snapshot;
     if (rollOut === null || sides === null) return;
     const known = await this.#knownFailures(rollOut);
-    const goesOn = this.#progress?.state.revision === rollOut.revision;
-    if (this.#progress === null || !goesOn) {
-      const share = new Share(rollOut);
-      const foretold = new Set(rollOut.foretold.incoming.filter((peer) => share.holds(addressIn(peer))).map(networkIn));
-      this.#progress = RollOutProgress.begin(rollOut, sides.services, foretold.size);
-      log.record(systemNotice, beginText(rollOut, sides.services, foretold.size));
-    } else log.record(systemNotice, `the roll-out of revision ${rollOut.revision} goes on`);
+    const progress = this.#announce(rollOut, sides.services);
     const judge = judgeOf(rollOut, snapshot, known);
-    this.#running = { rollOut, snapshot, known, progress: this.#progress, judge, pending: new Map() };
+    this.#running = { rollOut, snapshot, known, progress, judge, pending: new Map() };
     await this.#save(true);
     await this.#look();
+  }
+
+  /** The figures of the roll-out, which begin with it. */
+  #announce(rollOut: RollOut, services: readonly string[]): RollOutProgress {
+    if (this.#progress !== null && this.#progress.state.revision === rollOut.revision) return this.#progress;
+    const share = new Share(rollOut);
+    const foretold = new Set(rollOut.foretold.incoming.filter((peer) => share.holds(addressIn(peer))).map(networkIn));
+    this.#options.log.record(systemNotice, beginText(rollOut, services, foretold.size));
+    this.#progress = RollOutProgress.begin(rollOut, services, foretold.size);
+    return this.#progress;
   }
 
   /** Of the week before: who failed in a way then is no surprise when he does so again. */
@@ -343,16 +357,26 @@ function beginText({ revision, share, until, bound }: RollOut, services: readonl
 /** One sentence without its full stop. */
 function reasonOf(progress: RollOutProgress): string {
   const { unforeseen, expected } = progress.judge();
-  const who = progress.unforeseen.slice(0, namedInAlert).map(peerText);
+  const named = progress.unforeseen.slice(0, namedInAlert);
+  // Most often for one reason, which need not be said of each.
+  const [why, ...others] = new Set(named.map(whyText));
+  const who = others.length === 0 ? `${named.map(nameText).join(', ')}: ${why ?? ''}` : named.map(peerText).join('; ');
   const more = progress.unforeseen.length > namedInAlert ? '; and others' : '';
-  const others = expected > 0 ? ` (${expected.toFixed(1)} by the rate of the others)` : '';
-  return `${unforeseen} ${unforeseen === 1 ? 'peer fails' : 'peers fail'} that nobody foretold${others}: ${who.join('; ')}${more}`;
+  const rate = expected > 0 ? ` (${expected.toFixed(1)} by the rate of the others)` : '';
+  return `${unforeseen} ${unforeseen === 1 ? 'peer fails' : 'peers fail'} that nobody foretold${rate}: ${who}${more}`;
 }
 
-function peerText({ name, address, service, detail, explanation, count }: FailingPeer): string {
+function peerText(peer: FailingPeer): string {
+  return `${nameText(peer)}: ${whyText(peer)}${peer.count > 1 ? ` (${peer.count} times)` : ''}`;
+}
+
+function nameText({ name, address, service }: FailingPeer): string {
   const who = name === '' ? address : `${name} (${address})`;
-  const where = service === 'outbound' ? ', outgoing' : service === 'gui' ? ', web UI' : '';
-  return `${who}${where}: ${(explanation ?? detail).replace(/\.$/, '')}${count > 1 ? ` (${count} times)` : ''}`;
+  return `${who}${service === 'outbound' ? ', outgoing' : service === 'gui' ? ', web UI' : ''}`;
+}
+
+function whyText({ detail, explanation }: FailingPeer): string {
+  return (explanation ?? detail).replace(/\.$/, '');
 }
 
 /** Of what a preview names: an address, or a network in its place. */

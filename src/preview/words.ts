@@ -104,6 +104,6 @@ function weightText({ peers, connections, messages }: Weight): string {
   return `${plural(peers, 'peer')}, ${plural(connections, 'connection')}, ${plural(messages, 'message')}`;
 }
 
-function plural(count: number, noun: string): string {
+export function plural(count: number, noun: string): string {
   return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PeerFate } from '../../src/gateway/roll-out-judge.ts';
 import { RollOutProgress } from '../../src/gateway/roll-out-progress.ts';
+import { RollOuts, type RollOutsOptions } from '../../src/gateway/roll-outs.ts';
 import type { RollOutPeer } from '../../src/ledger/protocol.ts';
 
 const rollOut = {
@@ -113,4 +114,19 @@ test('what strangers can fill has a bound', () => {
   assert.equal(progress.side('inside').peers, 20_000);
   for (let time = 0; time < 3_600_000; time += 1000) progress.mark(time);
   assert.ok(progress.points.length <= 241, String(progress.points.length));
+});
+
+test('a roll-out is shown from the answer to its commit on, however long its start takes', (t) => {
+  const never = new Promise<never>(() => undefined);
+  const snapshot = { rollOut: { services: ['inbound'] } };
+  const store = { rollOut: () => rollOut, current: () => snapshot, snapshot: () => never };
+  const rollOuts = new RollOuts({
+    dataDirectory: '/nonexistent',
+    store,
+    log: { record: () => undefined },
+  } as unknown as RollOutsOptions);
+  t.after(() => rollOuts.stop());
+  rollOuts.begun();
+  const { revision, state, services } = rollOuts.view() ?? {};
+  assert.deepEqual({ revision, state, services }, { revision: 2, state: 'running', services: ['inbound'] });
 });

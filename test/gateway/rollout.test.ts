@@ -87,6 +87,7 @@ spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }
     const { output } = await gateway.shell([
       ...load(config('TLSv1.3')),
       rollOut,
+      'rollout',
       'sslconfig outbound 1',
       '',
       '',
@@ -94,6 +95,7 @@ spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }
       'clearchanges Y',
     ]);
     assert.match(output, /It goes to all at .* unless more peers fail than was foretold/);
+    assert.match(output, /State: +running/, 'from the answer to the commit on');
     assert.match(output, /revision 2 is being rolled out to 20 %.*rollout all/is);
   });
 

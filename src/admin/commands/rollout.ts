@@ -3,6 +3,7 @@
 import { largestBound, largestShare, longestRollOut, smallestShare } from '../../config/rollout-limits.ts';
 import { durationPattern, parseDuration } from '../../config/units.ts';
 import { PosternError } from '../../errors.ts';
+import { plural } from '../../preview/words.ts';
 import type { RollOutView } from '../host.ts';
 import { runCommit } from './changes.ts';
 import type { Command } from './command.ts';
@@ -105,7 +106,7 @@ const row = (label: string, value: string) => `${label.padEnd(31)}${value}`;
 export function rollOutText(view: RollOutView, now: number): string {
   const { revision, share, until, services, inside, outside, foretold, unforeseen, expected, bound, failing } = view;
   const side = ({ peers, failing: failed, succeeded, failed: handshakes }: RollOutView['inside']) =>
-    `${peers} peers, ${failed} of them fail; ${succeeded + handshakes} handshakes, ${handshakes} failed`;
+    `${plural(peers, 'peer')}, ${failed} of them fail; ${plural(succeeded + handshakes, 'handshake')}, ${handshakes} failed`;
   const lines = [
     row('Roll-out:', `revision ${revision}, ${share} % of the peers (${services.join(', ')})`),
     row('State:', stateText(view, now)),
@@ -114,10 +115,10 @@ export function rollOutText(view: RollOutView, now: number): string {
       : []),
     row('In the share:', side(inside)),
     row('The others:', side(outside)),
-    row('Foretold to fail in the share:', `${foretold} peers`),
+    row('Foretold to fail in the share:', plural(foretold, 'peer')),
     row(
       'Not foretold:',
-      `${unforeseen} peers${expected > 0 ? `, ${expected.toFixed(1)} by the rate of the others` : ''}; taken back from ${bound + 1} on`,
+      `${plural(unforeseen, 'peer')}${expected > 0 ? `, ${expected.toFixed(1)} by the rate of the others` : ''}; taken back from ${bound + 1} on`,
     ),
     ...(view.lost === 0 ? [] : [row('Not looked at:', `${view.lost} handshakes`)]),
   ];
@@ -126,7 +127,7 @@ export function rollOutText(view: RollOutView, now: number): string {
     .slice(0, shownFailing)
     .map(({ name, address, inside: within, fate, count, explanation, detail }) => {
       const who = name === '' ? address : `${name} (${address})`;
-      return `  ${who}, ${within ? 'in the share' : 'not in the share'}, ${count} times, ${fates[fate]}: ${explanation ?? detail}`;
+      return `  ${who}, ${within ? 'in the share' : 'not in the share'}, ${plural(count, 'time')}, ${fates[fate]}: ${explanation ?? detail}`;
     });
   return `${lines.join('\n')}\n\nWho fails:\n${rows.join('\n')}`;
 }
