@@ -1,5 +1,4 @@
 // What the administrator's commands see of the program.
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { People } from '../admin/auth/people.ts';
@@ -16,7 +15,6 @@ import type {
   RehearseChoice,
   RollOutView,
   RollOutWish,
-  ThreadStatus,
   VerifyRequest,
 } from '../admin/host.ts';
 import { changesWebAccess, checkWebChange, helloLife } from '../admin/lock-out.ts';
@@ -33,13 +31,10 @@ import type { MailResolver } from '../dns/resolver.ts';
 import { createResolver } from '../dns/stub.ts';
 import { PosternError } from '../errors.ts';
 import { auditOnly, commitChanges, type EventSink, systemWarning } from '../ledger/events.ts';
-import type { LedgerStatus } from '../ledger/ledger.ts';
-import type { HistoryQueries } from '../ledger/protocol.ts';
 import type { ReportRow } from '../ledger/tls-reports/outgoing.ts';
 import type { StsPolicies } from '../mta-sts/policies.ts';
 import type { PreviewReport } from '../preview/report.ts';
 import { previewSettings } from '../preview/settings.ts';
-import type { SpoolQueries } from '../spool/protocol.ts';
 import { ReportReceiver, type Taken } from '../tls-reports/receiver.ts';
 import { ReportSender } from '../tls-reports/sender.ts';
 import { signReport } from '../tls-reports/sign.ts';
@@ -47,20 +42,17 @@ import { versionLine } from '../version.ts';
 import { probeNewAddresses } from './binding.ts';
 import { CommitWatch } from './commit-watch.ts';
 import { Confirmations } from './confirmations.ts';
-import type { MailWorkerStatus } from './mail-worker.ts';
+import { measure } from './measure.ts';
 import type { PreviewThread } from './preview.ts';
 import { Reminders } from './reminders.ts';
+import { remoteHistory, remoteQueue } from './remote.ts';
 import { RollOuts } from './roll-outs.ts';
 import { takeOver } from './take-over.ts';
-import type { ThreadHandle } from './thread-handle.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
-/** A thread that does not say how it is within this (ms) is shown as silent. */
-const statusTimeout = 2_000;
 /** A preview looks at observations that are this old at the most, and waits for their being written this long, ms. */
 const historyAge = 1_000;
 const historyPatience = 1_000;
-const forgetTimeout = 30 * 60_000;
 /** What a roll-out is compared with is foretold from so many days. */
 const foretoldDays = 30;
 /** For what may cut off the one who commits it, ms. */
@@ -293,64 +285,14 @@ export class ControlHost implements AdminHost {
   }
 
   async status(): Promise<GatewayStatus> {
-    const { mail } = this.#pool;
-    const { revision } = this.config.current();
-    const [workers, queue, ledger, disk] = await Promise.all([
-      Promise.all(mail.map((thread) => ask<MailWorkerStatus>(thread))),
-      ask<ReturnType<SpoolQueries['status']>>(this.#pool.spool),
-      ask<Pick<LedgerStatus, 'history' | 'security'> & Pick<GatewayStatus, 'collectors'>>(this.#pool.ledger),
-      statfs(this.dataDirectory),
-    ]);
-    const sum = (pick: (status: MailWorkerStatus) => number) =>
-      workers.reduce((total, worker) => total + (worker === null ? 0 : pick(worker)), 0);
-    const state = (thread: ThreadHandle, answer: unknown): ThreadStatus => ({
-      role: thread.role,
-      index: thread.index,
-      revision: thread.revision,
-      state: answer === null ? 'silent' : 'running',
-    });
-    const { user, system } = process.cpuUsage();
     return {
       started: this.#started,
-      revision,
+      revision: this.config.current().revision,
       waiting: this.config.waiting(),
       rollOut: this.config.rollOut() === null ? null : this.rollOut(),
       reminders: this.#reminders.warnings,
-      threads: [
-        ...mail.map((thread, index) => state(thread, workers[index] ?? null)),
-        state(this.#pool.spool, queue),
-        state(this.#pool.ledger, ledger),
-      ],
-      connections: {
-        incoming: sum((worker) => worker.incoming),
-        outgoing: sum((worker) => worker.outgoing),
-        incomingTotal: sum((worker) => worker.incomingTotal),
-        outgoingTotal: sum((worker) => worker.outgoingTotal),
-      },
-      counters: {
-        accepted: sum((worker) => worker.accepted),
-        refused: sum((worker) => worker.refused),
-        delivered: sum((worker) => worker.delivered),
-        deferred: sum((worker) => worker.deferred),
-        bounced: sum((worker) => worker.bounced),
-      },
-      queue: queue ?? { messages: 0, jobs: 0, held: 0, bytesFree: 0, full: false, oldest: null },
-      disk: { free: disk.bavail * disk.bsize, total: disk.blocks * disk.bsize },
-      cpu: (user + system) / 1e6,
-      memory: process.memoryUsage.rss(),
-      collectors: ledger?.collectors ?? [],
-      dnssec: workers.find((worker) => worker?.dnssec)?.dnssec ?? null,
-      history: ledger?.history ?? null,
-      security: ledger?.security ?? [],
+      ...(await measure(this.#pool, this.dataDirectory)),
     };
-  }
-}
-
-async function ask<T>(thread: ThreadHandle): Promise<T | null> {
-  try {
-    return (await thread.query('status', [], statusTimeout)) as T;
-  } catch {
-    return null; // shown as silent
   }
 }
 
@@ -365,67 +307,4 @@ function checkWish({ share, duration, bound = 0 }: RollOutWish): void {
           : null;
   if (wrong !== null)
     throw new PosternError('bad-usage', wrong, { remedy: 'commit with other values, or without a share' });
-}
-
-function remoteQueue(pool: ThreadPool): AdminQueue {
-  const ask = (name: keyof SpoolQueries) =>
-    ((...args: readonly unknown[]) => pool.spool.query(name, args)) as AdminQueue[typeof name];
-  return {
-    list: ask('list'),
-    destinations: ask('destinations'),
-    status: ask('status'),
-    alerts: ask('alerts'),
-    notify: ask('notify'),
-    submit: ask('submit'),
-    deliverNow: ask('deliverNow'),
-    delete: ask('delete'),
-    hold: ask('hold'),
-    release: ask('release'),
-  } as AdminQueue;
-}
-
-/** All open pages ask for the present every second; the ledger is asked once for all of them. */
-const overviewAge = 900;
-
-function remoteHistory(pool: ThreadPool): AdminHistory {
-  let overview: { readonly at: number; readonly answer: ReturnType<AdminHistory['overview']> } | null = null;
-  const ask = (name: keyof HistoryQueries) =>
-    ((...args: readonly unknown[]) => pool.ledger.query(name, args)) as AdminHistory[typeof name];
-  return {
-    trackMessages: ask('trackMessages'),
-    trackMessage: ask('trackMessage'),
-    tlsConnections: ask('tlsConnections'),
-    failures: ask('failures'),
-    series: ask('series'),
-    overview: () => {
-      const now = performance.now();
-      if (overview === null || now - overview.at > overviewAge) {
-        const answer = ask('overview')() as ReturnType<AdminHistory['overview']>;
-        overview = { at: now, answer };
-        // What failed is asked again.
-        answer.catch(() => {
-          overview = null;
-        });
-      }
-      return overview.answer;
-    },
-    audit: ask('audit'),
-    // Of a long history: minutes.
-    forgetAddress: (address) => pool.ledger.query('forgetAddress', [address], forgetTimeout) as Promise<number>,
-    destinations: ask('destinations'),
-    keepRehearsals: ask('keepRehearsals'),
-    unplannedTlsReports: ask('unplannedTlsReports'),
-    planTlsReports: ask('planTlsReports'),
-    dueTlsReports: ask('dueTlsReports'),
-    tlsReports: ask('tlsReports'),
-    tlsReportDay: ask('tlsReportDay'),
-    settleTlsReport: ask('settleTlsReport'),
-    keepTlsReport: ask('keepTlsReport'),
-    noteBadTlsReport: ask('noteBadTlsReport'),
-    receivedTlsReports: ask('receivedTlsReports'),
-    receivedTlsReport: ask('receivedTlsReport'),
-    receivedTlsSums: ask('receivedTlsSums'),
-    takeRollOut: ask('takeRollOut'),
-    write: ask('write'),
-  } as AdminHistory;
 }
