@@ -435,7 +435,13 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
 }
 
 /** Ends at which the server waits for a command. */
-const leftInOrder: ReadonlySet<ClientEnd['kind']> = new Set(['greeting', 'ehlo', 'tls-required', 'no-requiretls']);
+const leftInOrder: ReadonlySet<ClientEnd['kind']> = new Set([
+  'greeting',
+  'ehlo',
+  'tls-required',
+  'tls-later',
+  'no-requiretls',
+]);
 
 type Timeouts = ReturnType<DeliveryHost['snapshot']>['timeouts'];
 

@@ -65,8 +65,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
     this.key = key;
     this.#context = context;
     this.#owner = owner;
-    this.#tls = new DestinationSides(key, context.host.snapshot());
-    this.#configure();
+    this.#tls = this.#configure();
   }
 
   get down(): boolean {
@@ -106,7 +105,7 @@ export class Destination implements ConnectionOwner, AddressMemory {
 
   /** A new snapshot is in force. */
   update(): void {
-    this.#configure();
+    this.#tls = this.#configure();
     for (const connection of [...this.#connections]) {
       if (connection.settings.stamp !== this.#stamp) connection.retire();
     }
@@ -221,17 +220,19 @@ export class Destination implements ConnectionOwner, AddressMemory {
     this.#badAddresses.set(`${host.address} ${host.port}`, this.#context.now + addressMemory);
   }
 
-  #configure(): void {
+  /** What it takes from the present snapshot; the TLS is returned. */
+  #configure(): DestinationSides {
     const { host, tls } = this.#context;
     const snapshot = host.snapshot();
     const controls = controlsOf(this.key, snapshot);
     const { limits } = snapshot;
-    this.#tls = new DestinationSides(this.key, snapshot);
+    const sides = new DestinationSides(this.key, snapshot);
     const limit = controls.connections ?? limits.destinationConnections;
     // Each worker gets its share, so that none takes all and leaves another's messages waiting.
     this.#limit = Math.max(1, Math.ceil(limit / (host.workers ?? 1)));
     this.#messages = controls.messagesPerConnection ?? limits.destinationMessages;
-    this.#stamp = [this.#tls.stamp, tls.stamp, snapshot.hostname, routeStamp(this.key, snapshot)].join(' ');
+    this.#stamp = [sides.stamp, tls.stamp, snapshot.hostname, routeStamp(this.key, snapshot)].join(' ');
+    return sides;
   }
 
   /** Opens connections for what waits, as many as may be. */

@@ -94,11 +94,12 @@ export class DestinationTls {
     if (!needsDane(this.#controls.level, demand, message)) {
       if (sts !== this.#sts) this.#policies.clear();
       this.#sts = sts;
-      let known = this.#policies.get(target.host);
+      const key = `${target.secure} ${target.host}`;
+      let known = this.#policies.get(key);
       if (known === undefined) {
         if (this.#policies.size >= mostPolicies) this.#policies.clear();
         known = this.#make(target, nextHops, null, sts);
-        this.#policies.set(target.host, known);
+        this.#policies.set(key, known);
       }
       return known;
     }

@@ -54,7 +54,7 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     const text = `TLS handshake failed: ${handshake.detail}`;
     const failed = tlsFailure(policy, '4.7.5', text, 'handshake', target.host);
     // A connection that breaks off says nothing about what the host can do.
-    const failure = handshake.lost ? { ...failed, permanent: false, status: '4.7.5' } : failed;
+    const failure = handshake.lost ? passing(failed, '4.7.5') : failed;
     const problem: TlsProblem = { type: 'validation-failure', reason: handshake.detail };
     if (again) return { failure, next: how.resuming ? 'afresh' : 'legacy', tls: text, alert, problem };
     required();
@@ -62,9 +62,10 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     return { failure, next: after === 'wait' ? 'stop' : after, tls: text, alert, problem };
   }
   const { code, status, text } = end.failure;
-  if (end.kind === 'tls-required') {
+  if (end.kind === 'tls-required' || end.kind === 'tls-later') {
     required();
-    const failure = tlsFailure(policy, status, text, 'starttls', target.host);
+    const failed = tlsFailure(policy, status, text, 'starttls', target.host);
+    const failure = end.kind === 'tls-later' ? passing(failed, status) : failed;
     return { failure, next: 'host', tls: text, alert, problem: noStartTls(text) };
   }
   if (end.kind === 'no-requiretls') {
@@ -90,6 +91,11 @@ export function openFailure(log: events.EventSink, settings: ConnectionSettings,
     code === 0 ? 'network error' : 'unexpected SMTP response',
   );
   return { failure: end.failure, next: 'host', tls: null, alert: false, problem: null };
+}
+
+/** The message waits, whatever it demands. */
+function passing(failure: Failure, status: string): Failure {
+  return { ...failure, permanent: false, status };
 }
 
 /** With who asks for TLS and what can be done: whoever reads a notice shall know. RFC 8689 4.2.1: without TLS such mail bounces. */

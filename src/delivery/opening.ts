@@ -223,6 +223,7 @@ export class Opening {
       return;
     }
     if (next === 'clear') {
+      if (legacy) tls.of(target.address).forgetLegacy(target.host);
       host.log.record(
         events.mailNotice,
         `DCID ${this.#dcid} TLS with ${target.host} fails, and the message says TLS-Required: No: it goes on without`,

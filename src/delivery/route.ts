@@ -6,6 +6,7 @@ import type { MailHost, MailResolver } from '../dns/resolver.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import type { Envelope } from '../smtp/envelope.ts';
 import { type Failure, ourBounce, ourFailure } from '../smtp/failure.ts';
+import { isOwnAddress } from '../smtp/own-addresses.ts';
 import type { MessageTls } from '../tls/policy.ts';
 import {
   demandOf,
@@ -111,7 +112,7 @@ export function destinationOfRecipient(
   const plain = baseOf(address.slice(at), snapshot, message);
   if (!dependsOnMessage(snapshot)) return formatKey({ base: plain, demand: null, message });
   const whole = `${address.slice(0, at).toLowerCase()}${canonicalDomain(address.slice(at))}`;
-  if (snapshot.tlsReports.receive.includes(whole)) return ownReports;
+  if (isOwnAddress(address, snapshot)) return ownReports;
   const base = hasAddressEntry(whole, snapshot) ? whole : plain;
   return formatKey({ base, demand: demandOf(envelope.sender, snapshot), message });
 }

@@ -46,14 +46,21 @@ export class TlsSides {
   }
 }
 
-function formerOf({ rollOut }: Snapshot): Former | null {
-  if (rollOut === null || !rollOut.services.includes('outbound')) return null;
+/** The roll-out, where hosts have anything to do with it. */
+function outgoing({ rollOut }: Snapshot): Snapshot['rollOut'] {
+  return rollOut?.services.includes('outbound') === true ? rollOut : null;
+}
+
+function formerOf(snapshot: Snapshot): Former | null {
+  const rollOut = outgoing(snapshot);
+  if (rollOut === null) return null;
   return { share: new Share(rollOut), tls: new OutboundTls(rollOut.former.tls.outbound) };
 }
 
 /** Of the roll-out itself. */
-function stampOf({ rollOut }: Snapshot): string {
-  return rollOut === null || !rollOut.services.includes('outbound') ? '' : `${rollOut.secret} ${rollOut.share}`;
+function stampOf(snapshot: Snapshot): string {
+  const rollOut = outgoing(snapshot);
+  return rollOut === null ? '' : `${rollOut.secret} ${rollOut.share}`;
 }
 
 /** What one destination demands of a host, by the address that is dialled. */
@@ -66,7 +73,7 @@ export class DestinationSides {
   /** `level`: in place of the configured one. */
   constructor(key: string, snapshot: Snapshot, level: TlsControls['level'] | null = null) {
     this.#usual = new DestinationTls(key, snapshot, level);
-    const former = formerSnapshot(snapshot);
+    const former = outgoing(snapshot) === null ? null : formerSnapshot(snapshot);
     this.#former = former === null ? null : new DestinationTls(key, former, level);
     this.stamp = this.#former === null ? this.#usual.stamp : `${this.#usual.stamp} | ${this.#former.stamp}`;
   }

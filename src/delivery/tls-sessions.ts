@@ -33,8 +33,6 @@ export interface Resumption {
 export class TlsSessions {
   #kept: ExpiringMap<readonly Kept[]>;
   #most: number;
-  /** Counts commits: what comes over connections from before is not kept. */
-  #generation = 0;
   readonly #clients = new WeakMap<ClientTls, number>();
   #nextClient = 0;
 
@@ -46,7 +44,6 @@ export class TlsSessions {
 
   /** Forgets all. */
   reset(most: number): void {
-    this.#generation++;
     this.#most = most;
     this.#kept = new ExpiringMap(most);
   }
@@ -58,14 +55,19 @@ export class TlsSessions {
   of(target: RouteHost, policy: TlsPolicy, tls: ClientTls, legacy: boolean, resume: boolean): Resumption | null {
     if (this.#most === 0 || !mayResume(policy)) return null;
     const key = `${target.address} ${target.port} ${this.#clientOf(tls)} ${legacy} ${policyStamp(policy)}`;
-    const generation = this.#generation;
     const session = resume ? this.#take(key) : null;
+    // What comes over connections from before a commit, or behind a failure, is not kept.
+    const kept = this.#kept;
+    let over = false;
     return {
       session,
       keep: (next, protocol) => {
-        if (generation === this.#generation) this.#keep(key, { session: next, once: protocol === 'TLSv1.3' });
+        if (!over && kept === this.#kept) this.#keep(key, { session: next, once: protocol === 'TLSv1.3' });
       },
-      forget: () => this.#kept.delete(key),
+      forget: () => {
+        over = true;
+        kept.delete(key);
+      },
     };
   }
 

@@ -147,9 +147,11 @@ class Verification {
     for (const target of route.hosts) {
       if (signal.aborted) return decided ? reason : 'broken off';
       const policy = await destination.of(target.address, tls).policy(target, route.nextHops, this.#options);
-      const known = this.#hosts.get(target.host);
+      // A roll-out may tell its addresses apart.
+      const key = `${tls.isFormer(target.address)} ${target.host}`;
+      const known = this.#hosts.get(key);
       const host = known ?? { host: target.host, signed: target.secure, policy, addresses: [] };
-      this.#hosts.set(target.host, host);
+      this.#hosts.set(key, host);
       const { refusal } = policy;
       if (refusal !== null && !decided && known === undefined) reason = refusal;
       // What would not be dialled is dialled only where everything is to be known.

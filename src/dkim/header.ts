@@ -64,7 +64,9 @@ export function splitHeader(header: string): Field[] | null {
 export function relaxedField(raw: string): string {
   const colon = raw.indexOf(':');
   const value = raw.slice(colon + 1).replaceAll('\r\n', '');
-  return `${raw.slice(0, colon).trimEnd().toLowerCase()}:${value.replaceAll(/[ \t]+/g, ' ').trim()}`;
+  // Not `trim`: 0xA0, which ends a letter of UTF-8, is white space to it.
+  const relaxed = value.replaceAll(/[ \t]+/g, ' ').replaceAll(/^ | $/g, '');
+  return `${raw.slice(0, colon).trimEnd().toLowerCase()}:${relaxed}`;
 }
 
 export interface Selection {
@@ -113,9 +115,12 @@ export function authorDomains(fields: readonly Field[]): string[] | null {
   // RFC 6854: From may be a group; its name says nothing about the author.
   for (const mailbox of bare.replace(/^[^<>@,;:]*:(.*);\s*$/, '$1').split(',')) {
     const address = /^[^<>]*<([^<>]*)>\s*$/.exec(mailbox)?.[1] ?? mailbox;
-    const domain = /^\s*[^\s@<>;:]+(?:[ \t]*\.[ \t]*[^\s@<>;:]+)*[ \t]*@[ \t]*([^\s@<>()[\]\\;:]+)\s*$/.exec(
-      address,
-    )?.[1];
+    // RFC 5322 4.4: white space around dots and the @ is obsolete, but allowed.
+    const compact = address
+      .replaceAll(/[ \t]+/g, ' ')
+      .replaceAll(/ ?([.@]) ?/g, '$1')
+      .trim();
+    const domain = /^[^\s@<>;:]+@([^\s@<>()[\]\\;:]+)$/.exec(compact)?.[1];
     const ascii = domain === undefined ? '' : domainToASCII(domain.toLowerCase());
     if (ascii === '') return null;
     domains.add(ascii);

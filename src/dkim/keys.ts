@@ -44,6 +44,18 @@ export class SigningKeys {
   }
 }
 
+const bySnapshot = new WeakMap<Snapshot, SigningKeys>();
+
+/** Those of a snapshot, read once in each thread. */
+export function signingKeys(snapshot: Snapshot): SigningKeys {
+  let keys = bySnapshot.get(snapshot);
+  if (keys === undefined) {
+    keys = new SigningKeys(snapshot.dkim);
+    bySnapshot.set(snapshot, keys);
+  }
+  return keys;
+}
+
 /** The kind of a private key (PEM). Throws `bad-certificate` with the remedy where it cannot sign. */
 export function checkSigningKey(pem: string): DkimAlgorithm {
   if (pem.includes('ENCRYPTED')) {

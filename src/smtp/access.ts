@@ -2,6 +2,7 @@
 import net from 'node:net';
 import type { Snapshot } from '../config/snapshot.ts';
 import { PosternError } from '../errors.ts';
+import { ipv6Words, networkOf } from '../network.ts';
 import type { ReverseName } from './host.ts';
 
 export type Action = Snapshot['senderGroups'][number]['action'];
@@ -15,14 +16,7 @@ export interface Access {
 
 /** Who a client is to the limits: its IPv4 address, or the /64 of its IPv6 address. */
 export function clientKey(address: string): string {
-  if (net.isIPv4(address)) return address;
-  const words = ipv6Words(address);
-  return words === null
-    ? address
-    : `${words
-        .slice(0, 4)
-        .map((word) => word.toString(16))
-        .join(':')}::/64`;
+  return net.isIPv6(address) ? networkOf(address) : address;
 }
 
 /** `::ffff:192.0.2.1` is IPv4; a zone is not part of the address. */
@@ -170,24 +164,4 @@ function addressBits(address: string): string | null {
   }
   const words = ipv6Words(address);
   return words === null ? null : words.map((word) => word.toString(2).padStart(16, '0')).join('');
-}
-
-/** The eight 16-bit numbers of an IPv6 address, or null. */
-function ipv6Words(address: string): number[] | null {
-  if (!net.isIPv6(address)) return null;
-  let text = address;
-  const lastColon = text.lastIndexOf(':');
-  if (text.includes('.', lastColon)) {
-    const [a = 0, b = 0, c = 0, d = 0] = text
-      .slice(lastColon + 1)
-      .split('.')
-      .map(Number);
-    text = `${text.slice(0, lastColon + 1)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
-  }
-  const [head = '', tail] = text.split('::');
-  const parse = (part: string | undefined) =>
-    part === undefined || part === '' ? [] : part.split(':').map((word) => Number.parseInt(word, 16));
-  const front = parse(head);
-  const back = parse(tail);
-  return [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
 }

@@ -20,7 +20,7 @@ export type Waiting =
   | 'quit'
   | 'closed';
 
-/** Why a connection is of no use any more. */
+/** Why a connection is of no use any more. `tls-required`: TLS has to be and is not offered, or refused; `tls-later`: for now. */
 export interface ClientEnd {
   readonly kind:
     | 'quit'
@@ -28,6 +28,7 @@ export interface ClientEnd {
     | 'greeting'
     | 'ehlo'
     | 'tls-required'
+    | 'tls-later'
     | 'no-requiretls'
     | 'starttls-injection'
     | 'protocol';

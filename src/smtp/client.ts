@@ -226,13 +226,14 @@ export class Client<M extends OutgoingMessage> {
     }
     this.#owner.tlsRefused(reply);
     if (reply.code === 421) this.#end('closing', replyFailure(reply, 'starttls'));
-    else this.#goOnInClear(`STARTTLS was refused: ${reply.code} ${replyText(reply)}`);
+    else this.#goOnInClear(`STARTTLS was refused: ${reply.code} ${replyText(reply)}`, reply.code < 500);
   }
 
-  #goOnInClear(why: string): void {
-    if (this.#level === 'required' || this.#level === 'requiretls')
-      this.#end('tls-required', ourFailure('4.7.4', `TLS is required, but ${why}`));
-    else this.#idle();
+  /** `passing`: RFC 3207 4: the server has no TLS for a temporary reason. */
+  #goOnInClear(why: string, passing = false): void {
+    if (this.#level === 'required' || this.#level === 'requiretls') {
+      this.#end(passing ? 'tls-later' : 'tls-required', ourFailure('4.7.4', `TLS is required, but ${why}`));
+    } else this.#idle();
   }
 
   #idle(): void {

@@ -1,6 +1,6 @@
 // A snapshot as the receiving side uses it: compiled once, shared by all listeners and sessions of a thread.
 import type { Snapshot } from '../config/snapshot.ts';
-import { SigningKeys } from '../dkim/keys.ts';
+import { type SigningKeys, signingKeys } from '../dkim/keys.ts';
 import { AccessTable } from './access.ts';
 import type { SessionSettings } from './handler.ts';
 import { RecipientTable } from './recipients.ts';
@@ -40,7 +40,7 @@ export function inboundPolicy(snapshot: Snapshot): InboundPolicy {
     policy = {
       access: new AccessTable(snapshot),
       recipients: new RecipientTable(snapshot),
-      signing: snapshot.dkim.length === 0 ? null : new SigningKeys(snapshot.dkim),
+      signing: snapshot.dkim.length === 0 ? null : signingKeys(snapshot),
       settings: { off: settings('off'), preferred: settings('preferred'), required: settings('required') },
       timeouts,
       dataRate: limits.dataRate,

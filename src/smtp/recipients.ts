@@ -1,6 +1,7 @@
 // Which recipients are taken: the accepted domains, the relay permission, and the addresses that exist.
 import type { Snapshot } from '../config/snapshot.ts';
 import { asciiDomain, comparable, unquote } from './address.ts';
+import { isOwnAddress } from './own-addresses.ts';
 
 /** `denied`: no relaying (RAT); `unknown`: the address does not exist; `ask`: only the destination can tell. */
 export type RecipientDecision = 'accept' | 'denied' | 'unknown' | 'ask';
@@ -44,8 +45,7 @@ export class RecipientTable {
   readonly #patterns: readonly Pattern[];
   readonly #limited: boolean;
   readonly #callAhead: boolean;
-  /** Read by the gateway itself. */
-  readonly #own: ReadonlySet<string>;
+  readonly #snapshot: Pick<Snapshot, 'tlsReports'>;
 
   constructor(snapshot: Pick<Snapshot, 'accept' | 'recipients' | 'hostname' | 'tlsReports'>) {
     for (const entry of snapshot.accept) {
@@ -61,13 +61,13 @@ export class RecipientTable {
     this.#addresses = new Set((addresses ?? []).map((address) => comparable(address.trim())));
     this.#patterns = (patterns ?? []).map((pattern) => new Pattern(comparable(pattern.trim())));
     this.#callAhead = callAhead;
-    this.#own = new Set(snapshot.tlsReports.receive.map(comparable));
+    this.#snapshot = snapshot;
     this.#limited = addresses !== undefined || patterns !== undefined;
   }
 
   /** `domain`: that of the address, in lower case; `relay`: the client may send to any domain. */
   decide(address: string, domain: string, relay: boolean): RecipientDecision {
-    if (this.#own.size > 0 && this.#own.has(comparable(address))) return 'accept';
+    if (isOwnAddress(address, this.#snapshot)) return 'accept';
     const ascii = asciiDomain(domain);
     if (!this.#accepts(ascii)) return relay ? 'accept' : 'denied';
     const local = address.slice(0, address.length - domain.length - 1);

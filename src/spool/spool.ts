@@ -4,7 +4,7 @@ import { unlink } from 'node:fs';
 import { join } from 'node:path';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Snapshot } from '../config/snapshot.ts';
-import { SigningKeys } from '../dkim/keys.ts';
+import { signingKeys } from '../dkim/keys.ts';
 import { signMessage } from '../dkim/sign.ts';
 import { messageOf, PosternError } from '../errors.ts';
 import type { EventSink } from '../ledger/events.ts';
@@ -63,7 +63,6 @@ export class Spool {
   #workers: readonly Channel[] = [];
   #attached = 0;
   #snapshot: Snapshot;
-  #signing: SigningKeys;
   #storing: Storing[] = [];
   #recording: Recording[] = [];
   #scheduled = false;
@@ -79,7 +78,6 @@ export class Spool {
   constructor(options: SpoolOptions) {
     const { directory, snapshot, log, now = Date.now, destinationOf = domainOf } = options;
     this.#snapshot = snapshot;
-    this.#signing = new SigningKeys(snapshot.dkim);
     const tell = (full: boolean) => {
       for (const worker of this.#workers) worker.full(full);
       this.#send();
@@ -103,7 +101,7 @@ export class Spool {
       now,
       random: Math.random,
       destinationOf: (address, envelope) => destinationOf(address, envelope, this.#snapshot),
-      sign: (message, now) => signMessage(message, this.#signing, now),
+      sign: (message, now) => signMessage(message, signingKeys(this.#snapshot), now),
       after: (effect) => transaction.after(effect),
       undo: (effect) => transaction.undo(effect),
       countMessages: (by) => {
@@ -167,7 +165,6 @@ export class Spool {
   /** A new revision is in force. */
   apply(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
-    this.#signing = new SigningKeys(snapshot.dkim);
     this.#space.check(snapshot.spool, this.#context.now());
     this.#watch.reset();
     this.#schedule();

@@ -22,12 +22,17 @@ interface Answer {
 
 /** Others wait before it, DNS has deadlines of its own. */
 const longestWait = 120_000;
+/** Anybody may send them: so many are in memory at a time for being read, and so many wait for that. */
+const mostRead = 4;
+const mostWaiting = 200;
 
 /** A worker's end. */
 export class ReportClient {
   readonly #port: MessagePort;
   readonly #spoolDirectory: string;
   readonly #waiting = new Map<number, (later: string | null) => void>();
+  readonly #queue: (() => void)[] = [];
+  #reading = 0;
   #last = 0;
 
   constructor(port: MessagePort, spoolDirectory: string) {
@@ -39,13 +44,25 @@ export class ReportClient {
 
   /** Null: it is kept. Never rejects. `most`: bytes that are looked at. */
   async take(body: Body, most: number, about: Pick<Question, 'sender' | 'mid'>): Promise<Failure | null> {
+    if (this.#queue.length >= mostWaiting) return ourFailure('4.3.2', 'too many reports wait to be read');
+    await this.#turn();
     try {
       const message = body instanceof Uint8Array ? body.subarray(0, most) : await this.#read(body.file, most);
       const later = await this.#ask({ id: ++this.#last, message, ...about });
       return later === null ? null : ourFailure('4.3.0', later);
     } catch (error) {
       return ourFailure('4.3.0', `the report cannot be taken now: ${messageOf(error)}`);
+    } finally {
+      const next = this.#queue.shift();
+      if (next === undefined) this.#reading--;
+      else next(); // it has the place now
     }
+  }
+
+  /** Resolves when there is room for one more. */
+  async #turn(): Promise<void> {
+    if (this.#reading < mostRead) this.#reading++;
+    else await new Promise<void>((resolve) => this.#queue.push(resolve));
   }
 
   #ask(question: Question): Promise<string | null> {

@@ -183,7 +183,8 @@ export function describeRecords(records: readonly TlsaRecord[]): string {
 
 const mostShown = 5;
 
-function shortList(records: readonly TlsaRecord[], text: (record: TlsaRecord) => string): string {
-  const shown = records.slice(0, mostShown).map(text).join(', ');
-  return records.length > mostShown ? `${shown} and ${records.length - mostShown} more` : shown;
+/** What strangers publish may be more than a line holds. */
+export function shortList<T>(all: readonly T[], text: (one: T) => string): string {
+  const shown = all.slice(0, mostShown).map(text).join(', ');
+  return all.length > mostShown ? `${shown} and ${all.length - mostShown} more` : shown;
 }

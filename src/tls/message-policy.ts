@@ -17,7 +17,8 @@ export function tlsPolicy(input: PolicyInput): TlsPolicy {
   const { domain, dane, sts, message, tells = false } = input;
   const policy = withVersions(barePolicy(input));
   // Who switches TLS off has nothing to tell; nor has who did not even ask what the domain publishes.
-  const told = tells && policy.starttls && message !== 'optional';
+  const asked = message !== 'optional' && (dane !== null || sts !== null);
+  const told = tells && policy.starttls && asked;
   return { ...policy, facts: told ? { domain, dane, sts } : null };
 }
 

@@ -1,6 +1,6 @@
 // What TLS a delivery to one host must have, from everything that has a say in it: one value, made once per destination and
 // host, never changed. Two questions apart: which host is it (trust), and how good is the connection (level).
-import type { DaneVerdict, TlsaRecord } from './dane.ts';
+import { type DaneVerdict, shortList, type TlsaRecord } from './dane.ts';
 import { matchesMx, type StsPolicy, type StsVerdict } from './mta-sts.ts';
 import type { TlsVersion } from './versions.ts';
 
@@ -188,7 +188,7 @@ function withSts({ sts, host, versions }: PolicyInput, base: BarePolicy): BarePo
   if (base.refusal !== null) return { ...base, sts: applied };
   const refused = named
     ? null
-    : `the MTA-STS policy of ${domain} does not name ${host ?? 'a host without a name'} (mx: ${shortList(policy.mx)})`;
+    : `the MTA-STS policy of ${domain} does not name ${host ?? 'a host without a name'} (mx: ${shortList(policy.mx, String)})`;
   // DANE and the administrator's own names are as good as the policy or better; it still says which hosts (RFC 8461 2).
   if (base.level === 'authenticated') {
     return {
@@ -210,11 +210,6 @@ function withSts({ sts, host, versions }: PolicyInput, base: BarePolicy): BarePo
     sts: applied,
     why: `the MTA-STS policy of ${domain} (enforce)`,
   };
-}
-
-function shortList(patterns: readonly string[]): string {
-  const shown = patterns.slice(0, 5).join(', ');
-  return patterns.length > 5 ? `${shown} and ${patterns.length - 5} more` : shown;
 }
 
 /** Without MTA-STS. */

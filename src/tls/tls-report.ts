@@ -49,11 +49,11 @@ export const noStartTls = (reason: string): TlsProblem => ({ type: 'starttls-not
 
 /** Why a host was not even dialled; null: no affair of the domain's. */
 export function refusalProblem({ facts, wanted, sts }: TlsPolicy): TlsProblem | null {
-  if (facts?.dane?.kind === 'failed') return { type: 'dnssec-invalid', reason: facts.dane.why };
-  if (wanted === 'dane-only') {
-    const { dane = null } = facts ?? {};
-    if (dane?.kind === 'unusable') return { type: 'tlsa-invalid', reason: dane.why };
-    return { type: 'dane-required', reason: dane === null || dane.kind === 'usable' ? '' : dane.why };
+  if (facts === null) return null;
+  const { dane } = facts;
+  if (dane?.kind === 'failed') return { type: 'dnssec-invalid', reason: dane.why };
+  if (wanted === 'dane-only' && dane !== null && dane.kind !== 'usable') {
+    return { type: dane.kind === 'unusable' ? 'tlsa-invalid' : 'dane-required', reason: dane.why };
   }
   return sts !== null && !sts.named ? unnamedHost : null;
 }

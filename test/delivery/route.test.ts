@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { destinationOf, type Route, resolveRoute } from '../../src/delivery/route.ts';
+import { DestinationTls } from '../../src/delivery/host-policy.ts';
+import {
+  destinationOf,
+  destinationOfRecipient,
+  ownReports,
+  type Route,
+  resolveRoute,
+} from '../../src/delivery/route.ts';
+import { DestinationSides } from '../../src/delivery/sides.ts';
 import { PosternError } from '../../src/errors.ts';
 import { snapshotOf, TableResolver } from './fixture.ts';
 
@@ -157,4 +165,36 @@ describe('MX', () => {
     for (const wrong of ['[2001:db8::1]', '[192.0.2.1', '[x]', '[]'])
       assert.match(await resolve(wrong, {}), /^bounce 5\.1\.3/);
   });
+});
+
+test('an address of our own is one however it is written', () => {
+  const own = snapshotOf({ tlsReports: { receive: ['tls-reports@example.com'] } });
+  for (const address of ['TLS-Reports@Example.com', '"tls-reports"@example.com', '"tls\\-reports"@example.com']) {
+    assert.equal(destinationOfRecipient(address, { sender: '' }, own), ownReports, address);
+  }
+  assert.notEqual(destinationOfRecipient('tls-reports@example.net', { sender: '' }, own), ownReports);
+});
+
+test('a host whose name was not signed, and is by now, gets another policy', async () => {
+  const level = snapshotOf({ destinations: [{ domain: 'example.com', tls: 'required-verify' }] });
+  const destination = new DestinationTls('example.com requiretls', level);
+  const sources = { resolver: new TableResolver() };
+  const refusal = async (secure: boolean) => {
+    const target = { host: 'mx.example.com', address: '192.0.2.1', port: 25, secure };
+    return (await destination.policy(target, ['example.com'], sources)).refusal;
+  };
+  assert.match((await refusal(false)) ?? '', /nothing proves that mx\.example\.com is a mail host/);
+  assert.equal(await refusal(true), null);
+});
+
+test('a roll-out of other services leaves outgoing connections alone', () => {
+  const plain = snapshotOf();
+  const rolledOut = (services: readonly ('inbound' | 'outbound')[]) =>
+    new DestinationSides('example.com', {
+      ...plain,
+      rollOut: { secret: 'ab', share: 20, until: 0, services, former: plain },
+    } as unknown as typeof plain).stamp;
+  const { stamp } = new DestinationSides('example.com', plain);
+  assert.equal(rolledOut(['inbound']), stamp);
+  assert.notEqual(rolledOut(['outbound']), stamp);
 });

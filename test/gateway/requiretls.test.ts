@@ -30,6 +30,7 @@ const hosts = {
   backreq: 9,
   late: 10,
   garbage: 11,
+  busy: 12,
 } as const;
 type Host = keyof typeof hosts;
 
@@ -131,6 +132,10 @@ retry: { first: 1s, maximum: 2s, probe: 1s }
         return '220 go on';
       },
     });
+    await peer('busy', {
+      extensions: ['STARTTLS'],
+      reply: (line) => (line === 'STARTTLS' ? '454 4.7.0 TLS is not available now' : null),
+    });
     const mx = pairs.get('postfix');
     await startPostfix(
       lasting,
@@ -224,6 +229,12 @@ dns: { servers: [${resolver}] }
     await ours.logged(new RegExp(`Delayed: DCID \\d+ MID ${waits} .* - 4\\.4\\.1 - `));
     assert.match((await ours.shell(`showrecipients 4 ${waits}`)).output, /to away\.dane\.test requiretls/);
     assert.match((await ours.shell(`delete ${waits} -y`)).output, /1 /);
+
+    // RFC 3207 4: for a temporary reason.
+    const later = await send('b@busy.dane.test');
+    const line = await ours.logged(new RegExp(`(Delayed|Bounced): DCID \\d+ MID ${later} `));
+    assert.match(line, /Delayed: .* - 4\.7\.4 - .*STARTTLS was refused: 454 4\.7\.0 TLS is not available now/);
+    assert.match((await ours.shell(`delete ${later} -y`)).output, /1 /);
   });
 
   test('to Postfix, which does not know it: a bounce that says who can do what, itself protected', async () => {

@@ -392,7 +392,12 @@ test('levels: none, preferred, required where STARTTLS is not offered, or refuse
   assert.deepEqual(run('required', offers, '454 4.7.0 not now\r\n'), [
     '> STARTTLS',
     'tls refused 454',
-    'ended tls-required deferred 4.7.4 0 TLS is required, but STARTTLS was refused: 454 4.7.0 not now',
+    'ended tls-later deferred 4.7.4 0 TLS is required, but STARTTLS was refused: 454 4.7.0 not now',
+  ]);
+  assert.deepEqual(run('required', offers, '502 5.5.1 no\r\n'), [
+    '> STARTTLS',
+    'tls refused 502',
+    'ended tls-required deferred 4.7.4 0 TLS is required, but STARTTLS was refused: 502 5.5.1 no',
   ]);
 });
 

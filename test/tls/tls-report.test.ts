@@ -5,7 +5,7 @@ import type { DaneVerdict } from '../../src/tls/dane.ts';
 import { tlsPolicy } from '../../src/tls/message-policy.ts';
 import type { StsVerdict } from '../../src/tls/mta-sts.ts';
 import type { PolicyInput } from '../../src/tls/policy.ts';
-import { refusalProblem, sessionResults } from '../../src/tls/tls-report.ts';
+import { refusalProblem, sessionResults, unnamedHost } from '../../src/tls/tls-report.ts';
 
 const records = [{ usage: 3, selector: 1, matchingType: 1, data: Buffer.alloc(32, 0xab) }];
 const usable: DaneVerdict = {
@@ -57,6 +57,20 @@ test('nobody is told of sessions that are no affair of the domain: configured ho
   assert.deepEqual(sessionResults(policyOf({ tells: false }), 'mx.example.net', null), []);
   const off = policyOf({ controls: { level: 'none', names: [] } });
   assert.deepEqual(sessionResults(off, 'mx.example.net', null), []);
+});
+
+test('of what was not even asked about nobody is told', () => {
+  const unasked = policyOf({ controls: { level: 'preferred', names: ['host'] } });
+  assert.deepEqual(sessionResults(unasked, 'mx.example.net', null), []);
+});
+
+test('a host that MTA-STS does not name is told as such, also where DANE is demanded and there', () => {
+  const controls = { level: 'dane-only', names: ['host'] } as const;
+  const left = policyOf({ controls, dane: usable, sts: enforce, host: 'mx.elsewhere.net' });
+  assert.match(left.refusal ?? '', /does not name/);
+  assert.equal(refusalProblem(left), unnamedHost);
+  const none = policyOf({ controls, dane: { kind: 'none', why: 'there is no TLSA record' } });
+  assert.deepEqual(refusalProblem(none), { type: 'dane-required', reason: 'there is no TLSA record' });
 });
 
 test('what our own configuration keeps from being used is not told as a fault of the domain', () => {
