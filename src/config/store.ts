@@ -3,107 +3,37 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
-import { ensureDemoCertificate } from '../tls/certificates.ts';
 import { type Candidate, CandidateFiles } from './candidates.ts';
-import { assembleSnapshot } from './compile.ts';
+import { type Compiled, SnapshotCompiler, withFormer } from './compiler.ts';
 import { openConfirmation, type Waiting } from './confirmation.ts';
-import { defaultConfig } from './defaults.ts';
 import { differenceLines } from './difference.ts';
-import { conflictError, Drafts, freeze, mergeCandidate, refuse } from './drafts.ts';
+import { conflictError, Drafts, freeze, mergeCandidate } from './drafts.ts';
 import { same } from './elements.ts';
+import { firstRevision } from './first-revision.ts';
 import { type ConfigApply, Handover } from './handover.ts';
-import { changedFiles, type FileStamp, readMaterial } from './material.ts';
+import { changedFiles, type FileStamp } from './material.ts';
 import { mergeConfigs } from './merge.ts';
 import type { RecordFile } from './record-file.ts';
 import { RevisionFiles, type RevisionInfo } from './revisions.ts';
-import {
-  checkRollOut,
-  type Foretold,
-  formerSettings,
-  openRollOut,
-  type RollOut,
-  servicesThatDiffer,
-} from './rollout.ts';
+import { checkRollOut, openRollOut, type RollOut } from './rollout.ts';
 import type { GatewayConfig } from './schema.ts';
-import type { CertificateSettings, Snapshot } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
+import type {
+  Author,
+  CommitOptions,
+  Committed,
+  Imported,
+  ReloadReason,
+  Revision,
+  RollOutEnd,
+  StoreOptions,
+  TakenBack,
+} from './store-types.ts';
 import { requireValid } from './validate.ts';
 import { printConfig, readConfigWithPlaces } from './yaml.ts';
 
-export interface StoreOptions {
-  /** YAML of the first revision of a new data directory. Ignored, with a warning, where there is a configuration. */
-  readonly initial?: string;
-  /** What `initial` is called in messages. Default `gateway.yaml`. */
-  readonly source?: string;
-  /** Default: read from (or made in) `certificates` in the data directory when it is first needed. */
-  readonly demo?: CertificateSettings;
-  /** Revisions kept. */
-  readonly keep?: number;
-  /** ms since the epoch. */
-  readonly now?: () => number;
-  /** ms for each of `prepare`, `activate` and `abandon`. */
-  readonly deadline?: number;
-}
-
-export interface Revision extends RevisionInfo {
-  readonly config: GatewayConfig;
-}
-
-export interface CommitOptions {
-  /** False: the configuration that this one replaces is not offered for rollback (it stays in the history). */
-  readonly saveForRollback?: boolean;
-  /** Without a confirmation within so many ms what it changed is taken back; 0, the default: none is needed. Asked once it is prepared. */
-  readonly confirmWithin?: () => number;
-  /** It goes to a share of the peers first. */
-  readonly rollOut?: RollOutChoice;
-}
-
-export interface RollOutChoice {
-  /** Per cent of the networks. */
-  readonly share: number;
-  /** ms; then it goes to all. */
-  readonly duration: number;
-  /** So many peers more than foretold may fail. */
-  readonly bound: number;
-  /** Asked once it is prepared. */
-  readonly foretold: () => Foretold;
-}
-
-/** A roll-out that has ended. */
-export interface RollOutEnd {
-  readonly rollOut: RollOut;
-  /** What went wrong after the end was stored (a silent thread). */
-  readonly problem: string | null;
-}
-
-export interface Committed extends Revision {
-  /** What went wrong after it was stored (a silent thread); the revision is in force all the same. */
-  readonly problem: string | null;
-}
-
-export interface TakenBack {
-  /** What waited. */
-  readonly waiting: Waiting;
-  /** Null: nothing of it was left. */
-  readonly committed: Committed | null;
-}
-
-/** What a snapshot was made anew for. */
-export type ReloadReason = 'files' | 'exceptions';
-
-export interface Imported {
-  /** What an upgrade of an older format changed. */
-  readonly changes: readonly string[];
-  /** What a commit would change. */
-  readonly pending: readonly string[];
-}
-
 export type { ConfigApply } from './handover.ts';
-
-/** Of a revision. */
-export interface Author {
-  readonly user: string;
-  readonly comment: string;
-}
+export type * from './store-types.ts';
 
 interface Parts {
   readonly revisions: RevisionFiles;
@@ -120,14 +50,13 @@ export class ConfigStore {
   readonly warnings: string[] = [];
   /** What the upgrade of `initial` changed. */
   readonly changes: string[] = [];
-  readonly #directory: string;
   readonly #now: () => number;
   readonly #handover: Handover;
   readonly #revisions: RevisionFiles;
   readonly #drafts: Drafts;
   readonly #confirmation: RecordFile<Waiting>;
   readonly #rollOut: RecordFile<RollOut>;
-  #demo: CertificateSettings | null;
+  readonly #compiler: SnapshotCompiler;
   #present: Revision;
   #snapshot: Snapshot | null = null;
   #stamps: readonly FileStamp[] = [];
@@ -136,10 +65,9 @@ export class ConfigStore {
   readonly #watchers = new Set<() => void>();
 
   private constructor(directory: string, options: StoreOptions, parts: Parts) {
-    this.#directory = directory;
     this.#now = options.now ?? Date.now;
+    this.#compiler = new SnapshotCompiler(directory, this.#now, options.demo ?? null);
     this.#handover = new Handover(options.deadline ?? 15_000, this.warnings);
-    this.#demo = options.demo ?? null;
     this.#revisions = parts.revisions;
     this.#drafts = new Drafts(parts.candidates, directory, this.#now);
     this.#confirmation = parts.confirmation;
@@ -187,26 +115,10 @@ export class ConfigStore {
     revisions: RevisionFiles,
     candidates: CandidateFiles,
   ): Promise<ConfigStore> {
-    const source = options.source ?? 'gateway.yaml';
-    const read =
-      options.initial === undefined
-        ? { config: requireValid(defaultConfig()), changes: [], locate: undefined }
-        : readConfigWithPlaces(options.initial, source);
-    const material = await readMaterial(read.config, dataDirectory);
-    refuse(material.issues, read.config, { source, ...(read.locate === undefined ? {} : { locate: read.locate }) });
-    const entry = {
-      number: 1,
-      time: (options.now ?? Date.now)(),
-      user: 'postern',
-      comment:
-        options.initial === undefined ? 'Initial configuration (all defaults)' : `Initial configuration (${source})`,
-      offersPrevious: true,
-    };
-    const info = await revisions.append(entry, read.config);
-    const present = { ...info, config: freeze(read.config) };
+    const { present, changes } = await firstRevision(dataDirectory, options, revisions);
     const records = await openRecords(dataDirectory, present.number, []);
     const store = new ConfigStore(dataDirectory, options, { revisions, candidates, ...records, present });
-    store.changes.push(...read.changes);
+    store.changes.push(...changes);
     store.warnings.push(...revisions.warnings, ...candidates.warnings);
     return store;
   }
@@ -397,7 +309,7 @@ export class ConfigStore {
       const rollOut = this.#rollOut.value;
       if (rollOut === null || rollOut.until > until) return null;
       const { config, number } = this.#present;
-      const { snapshot, stamps } = await this.#compile(config, number);
+      const { snapshot, stamps } = await this.#compiler.compile(config, number);
       await this.#handover.prepare(apply, snapshot);
       try {
         const { revision, user, confirmWithin } = rollOut;
@@ -439,7 +351,7 @@ export class ConfigStore {
     const number = this.#revisions.next;
     const { rollOut: choice } = options;
     if (choice !== undefined) checkRollOut(this.#present.config, config);
-    const { snapshot: next, stamps } = await this.#compile(config, number);
+    const { snapshot: next, stamps } = await this.#compiler.compile(config, number);
     const secret = randomBytes(16).toString('hex');
     const snapshot = choice === undefined ? next : withFormer(next, { ...choice, secret }, this.current());
     await this.#handover.prepare(apply, snapshot);
@@ -491,11 +403,11 @@ export class ConfigStore {
   /** The revision in force, with the former one for those outside the share of a roll-out. */
   async #compilePresent(): Promise<Compiled> {
     const { config, number } = this.#present;
-    const next = await this.#compile(config, number);
+    const next = await this.#compiler.compile(config, number);
     const rollOut = this.#rollOut.value;
     if (rollOut === null) return next;
     try {
-      const former = await this.#compile((await this.revision(rollOut.replaces)).config, rollOut.replaces);
+      const former = await this.#compiler.compile((await this.revision(rollOut.replaces)).config, rollOut.replaces);
       const snapshot = withFormer(next.snapshot, rollOut, former.snapshot);
       return { snapshot, stamps: [...next.stamps, ...former.stamps] };
     } catch (error) {
@@ -517,7 +429,7 @@ export class ConfigStore {
 
   /** Any configuration, compiled: for a preview or a rehearsal of a candidate. */
   async compile(config: GatewayConfig, number = this.#revisions.next): Promise<Snapshot> {
-    return (await this.#compile(requireValid(config), number)).snapshot;
+    return (await this.#compiler.compile(requireValid(config), number)).snapshot;
   }
 
   /**
@@ -565,13 +477,6 @@ export class ConfigStore {
     return result;
   }
 
-  async #compile(config: GatewayConfig, number: number): Promise<Compiled> {
-    this.#demo ??= await ensureDemoCertificate(join(this.#directory, 'certificates'), config.hostname);
-    const material = await readMaterial(config, this.#directory);
-    refuse(material.issues, config);
-    return { snapshot: assembleSnapshot(config, number, material, this.#demo, this.#now()), stamps: material.stamps };
-  }
-
   /** As `#settle`: what was pending is committed. */
   async #dropDraft(user: string): Promise<string | null> {
     try {
@@ -594,11 +499,6 @@ export class ConfigStore {
   }
 }
 
-interface Compiled {
-  readonly snapshot: Snapshot;
-  readonly stamps: readonly FileStamp[];
-}
-
 async function openRecords(dataDirectory: string, present: number, warnings: string[]) {
   const directory = join(dataDirectory, 'config');
   return {
@@ -610,12 +510,6 @@ async function openRecords(dataDirectory: string, present: number, warnings: str
 function withProblem(committed: Committed, problem: string | null): Committed {
   const problems = [committed.problem, problem].filter((text) => text !== null);
   return { ...committed, problem: problems.join('; ') || null };
-}
-
-/** `before`: for those outside the share. */
-function withFormer(next: Snapshot, { share, secret }: Pick<RollOut, 'share' | 'secret'>, before: Snapshot): Snapshot {
-  const former = formerSettings(before);
-  return { ...next, rollOut: { share, secret, services: servicesThatDiffer(former, formerSettings(next)), former } };
 }
 
 function headingOf(revision: Revision): string {
