@@ -1,5 +1,7 @@
 // A candidate against the running settings: what becomes of everybody who was seen in the last days. Runs in a thread of its own.
+
 import type { Foretold } from '../config/rollout.ts';
+import { dayLength } from '../config/units.ts';
 import { ObservationReader, type Outcome, type Use } from '../ledger/observations/reader.ts';
 import type { RehearsedHost } from '../ledger/observations/rehearsals.ts';
 import type { ObservedService } from '../ledger/observations/tables.ts';
@@ -41,7 +43,6 @@ export interface PreviewOptions {
 
 /** How long a rehearsal is believed, ms. */
 const rehearsalLife = 14 * 24 * 3600 * 1000;
-const dayLength = 86_400_000;
 /** Groups that are described, each with its named peers; the rest is in the totals. */
 const mostGroups = 40;
 const mostRemedies = 6;

@@ -1,10 +1,10 @@
 // Peers by name, with what they did before.
+import { dayLength } from '../config/units.ts';
 import type { ObservationReader, ObservedPeer, Outcome, Use } from '../ledger/observations/reader.ts';
 import { alertName } from '../tls/names.ts';
 import type { Member } from './census.ts';
 import type { NamedPeer } from './report.ts';
 
-const dayLength = 86_400_000;
 const longestName = 100;
 
 export interface PastInput {

@@ -13,9 +13,8 @@ import {
 } from '../ledger/events.ts';
 import type { SpoolContext } from './context.ts';
 import { dateTime, field, wrap } from './dsn.ts';
-import { nextId } from './ids.ts';
+import { queueOwnMail } from './own-mail.ts';
 import type { Notice, RaisedAlert, TlsAlert } from './protocol.ts';
-import { jobClass } from './store.ts';
 
 const quiet = 3600 * 1000;
 const mostDomains = 10_000;
@@ -81,44 +80,16 @@ export class Alerts {
   #enqueue(subject: string, text: readonly string[], recipients: readonly string[]): void {
     const context = this.#context;
     const now = context.now();
-    const mid = nextId(context.ids, 'mid');
     const body = context.sign(this.#compose(subject, text, recipients, now), now);
     // RFC 5321 4.5.5: an alert that cannot be delivered causes no bounce.
     const envelope = { sender: '', recipients: recipients.map((address) => ({ address })) };
-    context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });
-    const groups = new Map<string, number[]>();
-    for (const [rid, address] of recipients.entries()) {
-      const key = context.destinationOf(address, envelope);
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, [rid]);
-      else group.push(rid);
-    }
-    for (const [destination, rids] of groups) {
-      context.store.putJob({
-        mid,
-        destination,
-        rids: JSON.stringify(rids),
-        attempts: 0,
-        next: now,
-        since: now,
-        class: jobClass.bounce,
-        size: body.length,
-        sender: '',
-        recipients: JSON.stringify(rids.map((rid) => recipients[rid])),
-        reason: '',
-      });
-    }
-    context.after(() => {
+    queueOwnMail(context, envelope, body, (mid) => {
       const { log } = context;
       log.record(messageStart, mid, 0);
       log.record(messageFrom, mid, 0, '');
       for (const [rid, address] of recipients.entries()) log.record(messageTo, mid, 0, rid, address);
       log.record(messageReady, mid, body.length, '');
       log.record(messageQueued, mid);
-      context.countMessages(1);
-      for (const destination of groups.keys()) {
-        context.destinations.enqueue(context.destinations.add(destination, false));
-      }
     });
   }
 

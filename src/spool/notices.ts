@@ -17,9 +17,9 @@ import type { Envelope } from '../smtp/envelope.ts';
 import { statusText } from '../status.ts';
 import type { SpoolContext } from './context.ts';
 import { composeNotice, headerLimit, type NoticeKind, type NoticeRecipient, returnsFull, wants } from './dsn.ts';
-import { nextId } from './ids.ts';
+import { queueOwnMail } from './own-mail.ts';
 import type { RecipientOutcome } from './protocol.ts';
-import { jobClass, type MessageRow } from './store.ts';
+import type { MessageRow } from './store.ts';
 
 /** The words of the mail log and of notices for a message that grew too old. */
 export const expiredText = 'Delivery expired (message too old)';
@@ -73,26 +73,9 @@ function enqueueNotice(
   envelope: Envelope,
   unsigned: Uint8Array,
 ): void {
-  const mid = nextId(context.ids, 'mid');
-  const now = context.now();
-  const body = context.sign(unsigned, now);
+  const body = context.sign(unsigned, context.now());
   const address = envelope.recipients[0]?.address ?? '';
-  const destination = context.destinationOf(address, envelope);
-  context.store.insertMessage({ mid, received: now, envelope: JSON.stringify(envelope), body });
-  context.store.putJob({
-    mid,
-    destination,
-    rids: '[0]',
-    attempts: 0,
-    next: now,
-    since: now,
-    class: jobClass.bounce,
-    size: body.length,
-    sender: '',
-    recipients: JSON.stringify([address]),
-    reason: '',
-  });
-  context.after(() => {
+  queueOwnMail(context, envelope, body, (mid) => {
     const { log } = context;
     if (kind === 'failed') log.record(generatedForBounce, mid, about);
     else log.record(mailNotice, `MID ${mid} was generated for ${kind} notice of MID ${about}`);
@@ -102,8 +85,6 @@ function enqueueNotice(
     if (envelope.tls !== undefined) log.record(messageTls, mid, envelope.tls);
     log.record(messageReady, mid, body.length, '');
     log.record(messageQueued, mid);
-    context.countMessages(1);
-    context.destinations.enqueue(context.destinations.add(destination, false));
   });
 }
 

@@ -1,41 +1,6 @@
 // A report of somebody else (RFC 8460 4.4), from anybody on the Internet: read with bounds, and with patience for how real senders
 // differ from the RFC. Pure.
-
-export interface ToldFailure {
-  readonly result: string;
-  readonly count: number;
-  /** Addresses and names as told; empty where nothing was. */
-  readonly sender: string;
-  readonly host: string;
-  readonly helo: string;
-  readonly address: string;
-  readonly reason: string;
-  readonly info: string;
-}
-
-export interface ToldPolicy {
-  /** tlsa, sts, no-policy-found; as told. */
-  readonly type: string;
-  readonly domain: string;
-  /** The policy, a line each. */
-  readonly lines: readonly string[];
-  readonly ok: number;
-  readonly failed: number;
-  readonly failures: readonly ToldFailure[];
-}
-
-export interface ToldReport {
-  readonly organization: string;
-  /** Empty: it has none. */
-  readonly reportId: string;
-  readonly contact: string;
-  /** ms since the epoch. */
-  readonly start: number;
-  readonly end: number;
-  readonly policies: readonly ToldPolicy[];
-  /** More was told than is kept. */
-  readonly cut: boolean;
-}
+import type { ReceivedFailure, ReceivedPolicy, ReceivedReport } from '../ledger/tls-reports/received.ts';
 
 /** What is wrong with it, in plain words. */
 export class UnreadableReport extends Error {}
@@ -52,7 +17,7 @@ const longestRange = 40 * 86_400_000;
 type Values = Readonly<Record<string, unknown>>;
 
 /** `now`: ms since the epoch. Throws UnreadableReport. */
-export function parseReport(bytes: Uint8Array, now: number): ToldReport {
+export function parseReport(bytes: Uint8Array, now: number): ReceivedReport {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     .toString('utf8')
     .replace(/^\ufeff/, '');
@@ -88,10 +53,10 @@ export function parseReport(bytes: Uint8Array, now: number): ToldReport {
   };
 }
 
-function policyOf(given: Values, budget: { failures: number; cut: boolean }): ToldPolicy {
+function policyOf(given: Values, budget: { failures: number; cut: boolean }): ReceivedPolicy {
   const policy = objectOf(own(given, 'policy')) ?? given;
   const summary = objectOf(own(given, 'summary')) ?? {};
-  const failures: ToldFailure[] = [];
+  const failures: ReceivedFailure[] = [];
   for (const one of listOf(own(given, 'failure-details'))) {
     const failure = objectOf(one);
     if (failure === null) continue;
@@ -116,7 +81,7 @@ function policyOf(given: Values, budget: { failures: number; cut: boolean }): To
   };
 }
 
-function failureOf(failure: Values): ToldFailure {
+function failureOf(failure: Values): ReceivedFailure {
   return {
     result: textOf(own(failure, 'result-type')).slice(0, 64) || 'unknown',
     count: countOf(own(failure, 'failed-session-count') ?? own(failure, 'session-count')),

@@ -5,9 +5,10 @@ import type { Snapshot } from '../config/snapshot.ts';
 import type { MailResolver } from '../dns/resolver.ts';
 import { PosternError } from '../errors.ts';
 import { type EventSink, mailNotice, mailWarning } from '../ledger/events.ts';
+import type { ReceivedReport } from '../ledger/tls-reports/received.ts';
 import { reportInBytes, reportInMail } from './extract.ts';
 import type { KeptReport, ReceivingHistory } from './history.ts';
-import { parseReport, type ToldReport, UnreadableReport } from './parse.ts';
+import { parseReport, UnreadableReport } from './parse.ts';
 import { dayName } from './report.ts';
 import { type Checked, checkSignatures, type Signature, signatureOf } from './signature.ts';
 
@@ -115,7 +116,7 @@ export class ReportReceiver {
 }
 
 /** Without an identifier it is known by what it says. */
-function withId(report: ToldReport, json: Buffer): ToldReport {
+function withId(report: ReceivedReport, json: Buffer): ReceivedReport {
   if (report.reportId !== '') return report;
   return { ...report, reportId: createHash('sha256').update(json).digest('hex').slice(0, 32) };
 }

@@ -1,8 +1,8 @@
 // A report as it goes out (RFC 8460 4.4), from what was counted.
-import type { DetailCount, PolicyCounts } from '../ledger/tls-reports/outgoing.ts';
 
 /** Times of a day in ms since the epoch. */
-export const dayLength = 86_400_000;
+import { dayLength } from '../config/units.ts';
+import type { DetailCount, PolicyCounts } from '../ledger/tls-reports/outgoing.ts';
 
 export interface ReportFacts {
   readonly organization: string;

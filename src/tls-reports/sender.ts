@@ -5,6 +5,7 @@ import type { SecureContext } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Snapshot } from '../config/snapshot.ts';
+import { dayLength } from '../config/units.ts';
 import type { MailResolver } from '../dns/resolver.ts';
 import { textsOf } from '../dns/text.ts';
 import { messageOf, PosternError } from '../errors.ts';
@@ -16,7 +17,7 @@ import type { SendingHistory } from './history.ts';
 import { reportMessage } from './message.ts';
 import { postReport } from './post.ts';
 import { type Endpoint, parseReportRecord, recordName } from './record.ts';
-import { dayLength, dayName, domainOf, type ReportFacts, reportFile, reportId, reportJson } from './report.ts';
+import { dayName, domainOf, type ReportFacts, reportFile, reportId, reportJson } from './report.ts';
 
 export interface SenderOptions {
   readonly history: SendingHistory;

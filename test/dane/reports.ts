@@ -1,11 +1,13 @@
 // The TLS reports (RFC 8460) about all that a log tells, as the domains would get them.
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dayLength } from '../../src/config/units.ts';
 import { openHistoryDatabase } from '../../src/ledger/history/database.ts';
 import { dayOf, unplannedTargets } from '../../src/ledger/tls-reports/outgoing.ts';
 import { SessionResults } from '../../src/ledger/tls-reports/results.ts';
-import { dayLength, reportJson } from '../../src/tls-reports/report.ts';
+import { reportJson } from '../../src/tls-reports/report.ts';
 import type { RecordedLog } from '../delivery/fixture.ts';
 
 /** Domain → its report. */

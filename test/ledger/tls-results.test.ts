@@ -162,3 +162,45 @@ test('reports of others: kept once, added up, and a signed one in place of the s
   assert.equal(queries.receivedTlsReport(second.items[0]?.id ?? 0)?.policies[0]?.failures[0]?.count, 2);
   assert.equal(queries.receivedTlsReport(99), null);
 });
+
+test('reports of strangers take a part of the history, the newest of each kind stay', (t) => {
+  const { queries } = startHistory(t, { limits: { history: 16 * 1024 * 1024 } }).history;
+  const kept = (reportId: string, signer: string): KeptReport => ({
+    time: today,
+    via: 'mail',
+    sender: 'a@example.org',
+    signer,
+    signature: '',
+    counted: true,
+    report: {
+      organization: 'One',
+      reportId,
+      contact: '',
+      start: today - day,
+      end: today,
+      policies: [
+        {
+          type: 'sts',
+          domain: 'example.com',
+          lines: [],
+          ok: 1,
+          failed: 400,
+          failures: Array.from({ length: 400 }, () => ({
+            ...{ result: 'validation-failure', count: 1, sender: '', host: '', helo: '', address: '' },
+            ...{ reason: 'x'.repeat(300), info: 'x'.repeat(300) },
+          })),
+        },
+      ],
+      cut: false,
+    },
+  });
+  // 300 KB each: of 16 MiB one part in 32 is for those without a signature, one in eight for the others.
+  for (let number = 0; number < 20; number++) {
+    queries.keepTlsReport(kept(`plain ${number}`, ''));
+    queries.keepTlsReport(kept(`signed ${number}`, 'example.org'));
+  }
+  const ids = queries.receivedTlsReports({}, { limit: 100 }).items.map(({ reportId }) => reportId);
+  const [plain, signed] = [ids.filter((id) => id.startsWith('plain')), ids.filter((id) => id.startsWith('signed'))];
+  assert.deepEqual(plain, ['plain 19']);
+  assert.deepEqual(signed, ['signed 19', 'signed 18', 'signed 17', 'signed 16', 'signed 15', 'signed 14', 'signed 13']);
+});

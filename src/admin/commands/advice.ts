@@ -1,5 +1,7 @@
 // advise: versions that nobody needs any more, and versions that somebody would use; each tried by a preview first.
+
 import type { GatewayConfig } from '../../config/schema.ts';
+import { dayLength } from '../../config/units.ts';
 import type { PreviewReport } from '../../preview/report.ts';
 import { displayName, type TlsVersion, tlsVersions } from '../../tls/versions.ts';
 import type { AdminHost } from '../host.ts';
@@ -17,7 +19,6 @@ export interface Advice {
 
 /** Less history than this (days) says nothing about who will come. */
 const leastDays = 7;
-const dayLength = 86_400_000;
 
 /**
  * For each service: may its oldest version go, and would a newer one be used? Only what was seen counts; a service that nobody was seen

@@ -39,7 +39,14 @@ export async function dnsRecords(host: AdminHost, { user }: Actor, domains: read
     domains.length > 0 || own.length <= mostDomains
       ? []
       : [`${own.length - mostDomains} more domains are accepted: name those to look at.`];
-  return { ...report, notes: [...problems, ...report.notes, ...left] };
+  const { receive, https } = config.tlsReports;
+  const nobody =
+    receive.length > 0 || https || chosen.length === 0
+      ? []
+      : [
+          'No address for TLS reports is configured (tlsReports.receive): a mailbox "tls-reports" must be there for them, or be read here.',
+        ];
+  return { ...report, notes: [...problems, ...report.notes, ...nobody, ...left] };
 }
 
 function asciiOf(name: string): string {

@@ -1,5 +1,7 @@
 // tlsreports: what others failed at when they sent to us, and our own reports to others (RFC 8460).
+
 import { parseDomain } from '../../config/names.ts';
+import { dayLength, parseDay } from '../../config/units.ts';
 import { PosternError } from '../../errors.ts';
 import { audit } from '../../ledger/events.ts';
 import type { ReportRow } from '../../ledger/tls-reports/outgoing.ts';
@@ -9,7 +11,6 @@ import type { Command } from './command.ts';
 import { short } from './question.ts';
 import { formatCount, formatTime } from './time.ts';
 
-const dayLength = 86_400_000;
 const usualDays = 14;
 const mostDays = 400;
 const shown = 20;
@@ -21,8 +22,8 @@ export function parseReportDay(text: string, now: number): number {
   const today = now - (now % dayLength);
   if (/^today$/i.test(text)) return today;
   if (/^yesterday$/i.test(text)) return today - dayLength;
-  const day = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  if (!Number.isNaN(day) && dayText(day) === text) return day;
+  const day = parseDay(text);
+  if (day !== null) return day;
   throw new PosternError('bad-usage', `"${short(text)}" is no day`, {
     remedy: 'Write it such as 2026-11-30, or yesterday.',
     issues: [{ pointer: '/day', detail: 'is no day' }],

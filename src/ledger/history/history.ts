@@ -172,7 +172,8 @@ export class History {
     tlsReports: (date, limit) => this.#with((database) => outgoing.listReports(database, date, limit)),
     tlsReportDay: (date, domain) => this.#with((database) => outgoing.dayOf(database, date, domain)),
     settleTlsReport: (row) => this.#change((database) => outgoing.settleReport(database, row)),
-    keepTlsReport: (report) => this.#change((database) => received.keepReport(database, report), true),
+    keepTlsReport: (report) =>
+      this.#change((database) => received.keepReport(database, report, this.#snapshot.limits.history), true),
     noteBadTlsReport: (bad) => this.#change((database) => received.noteBadReport(database, bad)),
     receivedTlsReports: (filter, page) => this.#with((database) => received.listReceived(database, filter, page)),
     receivedTlsReport: (id) => this.#with((database) => received.storyOf(database, id)),

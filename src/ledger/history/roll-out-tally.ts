@@ -22,17 +22,21 @@ type Counted = { -readonly [K in keyof RollOutPeer]: RollOutPeer[K] };
 /** Peers between two questions; beyond it handshakes are counted as lost. */
 const mostPeers = 10_000;
 const longestText = 1000;
+/** Of the flights that are kept between two questions: strangers may send 16 KiB each. */
+const mostFlights = 8 * 1024 * 1024;
 
 export class RollOutTally {
   #share: Share | null = null;
   #rollOut: Snapshot['rollOut'] = null;
   #peers = new Map<string, Counted>();
   #lost = 0;
+  #flights = 0;
 
   apply({ rollOut }: Pick<Snapshot, 'rollOut'>): void {
     if (rollOut?.secret !== this.#rollOut?.secret) {
       this.#peers = new Map();
       this.#lost = 0;
+      this.#flights = 0;
       this.#share = rollOut === null ? null : new Share(rollOut);
     }
     this.#rollOut = rollOut;
@@ -58,6 +62,11 @@ export class RollOutTally {
       peer.run = 0;
       return;
     }
+    if (this.#flights + flight.length > mostFlights) {
+      this.#lost++;
+      return;
+    }
+    this.#flights += flight.length - (peer.failure?.flight.length ?? 0);
     peer.failed++;
     peer.run++;
     peer.failure = {
@@ -73,6 +82,7 @@ export class RollOutTally {
     const taken = { peers: [...this.#peers.values()], lost: this.#lost };
     this.#peers = new Map();
     this.#lost = 0;
+    this.#flights = 0;
     return taken;
   }
 }

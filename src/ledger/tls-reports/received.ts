@@ -1,22 +1,27 @@
 // Reports of others in ledger.db (RFC 8460): what they failed at when they sent to us.
 import type { DatabaseSync } from 'node:sqlite';
+import { day } from '../history/counts.ts';
 import type { Page, PageRequest, Range } from '../protocol.ts';
 
-/** As `ToldReport` of tls-reports/parse.ts; texts are one line. */
+/** A report of somebody else, as far as it is kept; texts are one line. */
 export interface ReceivedReport {
   readonly organization: string;
+  /** Of the sender, or made up from what it says. */
   readonly reportId: string;
   readonly contact: string;
   /** ms since the epoch. */
   readonly start: number;
   readonly end: number;
   readonly policies: readonly ReceivedPolicy[];
+  /** More was told than is kept. */
   readonly cut: boolean;
 }
 
 export interface ReceivedPolicy {
+  /** tlsa, sts, no-policy-found; as told. */
   readonly type: string;
   readonly domain: string;
+  /** The policy, a line each. */
   readonly lines: readonly string[];
   readonly ok: number;
   readonly failed: number;
@@ -26,6 +31,7 @@ export interface ReceivedPolicy {
 export interface ReceivedFailure {
   readonly result: string;
   readonly count: number;
+  /** Addresses and names as told; empty where nothing was. */
   readonly sender: string;
   readonly host: string;
   readonly helo: string;
@@ -100,15 +106,18 @@ export interface ReceivedSums {
   readonly hosts: readonly { readonly name: string; readonly count: number }[];
 }
 
-/** Rows kept of each kind: signed mail, all else, and what cannot be read. The oldest go. */
+/** Rows kept of each kind: signed mail, all else, and what cannot be read; and the parts of the whole history that the first two may take. The oldest go. */
 const mostSigned = 50_000;
 const mostOther = 10_000;
 const mostBad = 1000;
+const signedPart = 1 / 8;
+const otherPart = 1 / 32;
 const mostNames = 50;
-const dayLength = 86_400_000;
+/** What a row takes besides its longest texts, about. */
+const rowSize = 200;
 
-/** False: it is known. The signer is part of what a report is known by: nobody can be there before another with its name. */
-export function keepReport(database: DatabaseSync, kept: KeptReport): boolean {
+/** False: it is known. `most`: bytes of the whole history. The signer is part of what a report is known by: nobody can be there before another with its name. */
+export function keepReport(database: DatabaseSync, kept: KeptReport, most: number): boolean {
   const { time, via, sender, signer, signature, counted, report } = kept;
   const { organization, reportId, contact, start, end, policies } = report;
   // The same by mail and by HTTPS counts once: the one that is signed.
@@ -130,12 +139,17 @@ export function keepReport(database: DatabaseSync, kept: KeptReport): boolean {
     database.prepare(`UPDATE tls_received SET counted = 0 WHERE ${among} = ''`).run(organization, reportId);
   }
   const insert = database.prepare('INSERT INTO tls_told VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  let size = rowSize;
   for (const [at, policy] of policies.entries()) {
     const { type, domain, lines, ok, failed, failures } = policy;
-    insert.run(inserted.lastInsertRowid, at, type, domain, lines.join('\n'), ok, failed, JSON.stringify(failures));
+    const [text, details] = [lines.join('\n'), JSON.stringify(failures)];
+    size += rowSize + text.length + details.length;
+    insert.run(inserted.lastInsertRowid, at, type, domain, text, ok, failed, details);
   }
-  trim(database, "problem = '' AND signer <> ''", mostSigned);
-  trim(database, "problem = '' AND signer = ''", mostOther);
+  database.prepare('UPDATE tls_received SET size = ? WHERE id = ?').run(size, inserted.lastInsertRowid);
+  // A stranger who sends much has the reports of others thrown away, not messages and observations.
+  trim(database, "problem = '' AND signer <> ''", mostSigned, most * signedPart);
+  trim(database, "problem = '' AND signer = ''", mostOther, most * otherPart);
   return true;
 }
 
@@ -146,7 +160,7 @@ export function noteBadReport(database: DatabaseSync, { time, via, sender, probl
          problem) VALUES (?, ?, ?, '', '', 0, NULL, NULL, '', ?, ?, 0, 0, ?)`,
     )
     .run(time, via, sender.slice(0, 320), time, time, problem.slice(0, 500) || 'unknown');
-  trim(database, "problem <> ''", mostBad);
+  trim(database, "problem <> ''", mostBad, Number.MAX_SAFE_INTEGER);
 }
 
 /** Reports about days before that. */
@@ -205,7 +219,7 @@ export function sumsOf(database: DatabaseSync, { from, to }: Range): ReceivedSum
     ).map((row) => ({ name: String(row['name'] ?? ''), count: Number(row['count']) }));
   return {
     days: all(
-      `SELECT start - start % ${dayLength} AS day, sum(ok) AS ok, sum(failed) AS failed FROM tls_received WHERE ${among}
+      `SELECT start - start % ${day} AS day, sum(ok) AS ok, sum(failed) AS failed FROM tls_received WHERE ${among}
          GROUP BY 1 ORDER BY 1`,
     ).map((row) => ({ day: Number(row['day']), ok: Number(row['ok']), failed: Number(row['failed']) })),
     organizations: named(
@@ -225,10 +239,14 @@ export function sumsOf(database: DatabaseSync, { from, to }: Range): ReceivedSum
   };
 }
 
-function trim(database: DatabaseSync, where: string, most: number): void {
+/** The newest stay: `most` rows, and no more than `bytes`. */
+function trim(database: DatabaseSync, where: string, most: number, bytes: number): void {
   const last = database
-    .prepare(`SELECT id FROM tls_received WHERE ${where} ORDER BY id DESC LIMIT 1 OFFSET ?`)
-    .get(most);
+    .prepare(
+      `SELECT id FROM (SELECT id, row_number() OVER newest AS place, sum(size) OVER newest AS used FROM tls_received WHERE ${where}
+         WINDOW newest AS (ORDER BY id DESC)) WHERE place > ?1 OR (used > ?2 AND place > 1) ORDER BY id DESC LIMIT 1`,
+    )
+    .get(most, bytes);
   if (last !== undefined) remove(database, `${where} AND id <= ?`, Number(last['id']));
 }
 

@@ -33,6 +33,8 @@ const mostOfDomain = 20;
 const mostDetails = 100;
 const longestReason = 300;
 const longestName = 255;
+/** Of a policy: whoever publishes more has it cut. */
+const longestText = 16_384;
 
 const addPolicy = `INSERT INTO tls_policy (day, domain, type, policy_domain, text, ok, failed) VALUES (?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, failed = failed + excluded.failed RETURNING id`;
@@ -49,7 +51,10 @@ export class SessionResults {
 
   add(session: CountedSession, time: number): void {
     this.#turn(time);
-    const policy = this.#policy(session);
+    const { text } = session;
+    // Whole lines.
+    const whole = text.length > longestText ? text.slice(0, Math.max(0, text.lastIndexOf('\n', longestText))) : text;
+    const policy = this.#policy(whole === text ? session : { ...session, text: whole });
     if (policy === null) return;
     if (session.result === '') {
       policy.ok++;

@@ -19,7 +19,8 @@ export const tlsReportTables = `
   CREATE INDEX tls_report_next ON tls_report (next) WHERE state = 'due';
   CREATE TABLE tls_received (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, via TEXT NOT NULL, sender TEXT NOT NULL, signer TEXT NOT NULL,
     signature TEXT NOT NULL, counted INTEGER NOT NULL, organization TEXT, report_id TEXT, contact TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
-    ok INTEGER NOT NULL, failed INTEGER NOT NULL, problem TEXT NOT NULL, UNIQUE (organization, report_id, signer));
+    ok INTEGER NOT NULL, failed INTEGER NOT NULL, problem TEXT NOT NULL, size INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (organization, report_id, signer));
   CREATE INDEX tls_received_start ON tls_received (start);
   CREATE TABLE tls_told (report INTEGER NOT NULL, at INTEGER NOT NULL, type TEXT NOT NULL, domain TEXT NOT NULL, text TEXT NOT NULL,
     ok INTEGER NOT NULL, failed INTEGER NOT NULL, failures TEXT NOT NULL, PRIMARY KEY (report, at)) WITHOUT ROWID;

@@ -1,4 +1,5 @@
 // /tls-reports: what others told about their TLS with us, and our reports to them.
+import { dayLength } from '../../../config/units.ts';
 import { PosternError } from '../../../errors.ts';
 import type { ReportRow } from '../../../ledger/tls-reports/outgoing.ts';
 import type { ReceivedRow } from '../../../ledger/tls-reports/received.ts';
@@ -20,7 +21,6 @@ import {
 } from '../schemas/tls-reports.ts';
 
 const reports = { tag: 'tls-reports', access: 'read', method: 'GET' } as const;
-const dayLength = 86_400_000;
 const mostSent = 1000;
 
 function receivedReport({ time, start, end, ...row }: ReceivedRow): ReceivedTlsReport {
