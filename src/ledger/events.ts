@@ -93,6 +93,14 @@ export const incomingTls = define<[icid: number, protocol: string, cipher: strin
   ['icid', 'protocol', 'cipher'],
   (icid, protocol, cipher) => `ICID ${icid} TLS success protocol ${protocol} cipher ${cipher}`,
 );
+/** Written by the ledger, a moment later: `group` was derived by replay (docs/observations.md). */
+export const incomingTlsGroup = define<[icid: number, group: string]>(
+  'mail',
+  'Info',
+  'smtp.in.tlsGroup',
+  ['icid', 'derivedGroup'],
+  (icid, group) => `ICID ${icid} TLS group ${group} (derived)`,
+);
 /** `detail`: `(<decimal>, 'error:...')` or `[Errno 104] Connection reset by peer`. */
 export const incomingTlsFailed = define<[icid: number, detail: string]>(
   'mail',

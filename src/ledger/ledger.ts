@@ -11,6 +11,7 @@ import { type EventDefinition, type EventSink, mailWarning, systemWarning, type 
 import { LogFile } from './file.ts';
 import { type FormattedBatch, LineFormatter, type LineListener } from './format.ts';
 import { History } from './history/history.ts';
+import type { GroupSource } from './observations/groups.ts';
 import type { HistoryQueries, HistoryStatus, SecurityCount } from './protocol.ts';
 import type { LogName } from './rotation.ts';
 import { serialNumber } from './serial.ts';
@@ -25,6 +26,8 @@ export interface LedgerOptions {
   readonly syslogDirectory?: string;
   /** Default `ledger.db` beside the log directory. */
   readonly historyFile?: string;
+  /** Absent: no groups are derived. */
+  readonly groups?: GroupSource;
   /** What `Begin Logfile` says after `Version:` and `SN:`. */
   readonly version?: string;
   readonly serial?: string;
@@ -77,7 +80,8 @@ export class Ledger {
     const { syslogDirectory = join(dirname(options.directory), 'syslog') } = options;
     this.#syslog = new Syslog({ directory: syslogDirectory, log: this.log }, prepareSyslog(snapshot));
     const { historyFile = join(dirname(options.directory), 'ledger.db') } = options;
-    this.#history = new History({ file: historyFile, snapshot, log: this.log });
+    const groups = options.groups === undefined ? {} : { groups: options.groups };
+    this.#history = new History({ file: historyFile, snapshot, log: this.log, ...groups });
     this.#timer = setInterval(() => this.#tick(), tickEvery);
     this.#timer.unref();
   }

@@ -105,8 +105,8 @@ export interface IncomingLeg {
   /** ACCEPT or RELAY, and what of the client matched. */
   readonly action: string;
   readonly match: string;
-  /** Null: clear text. */
-  readonly tls: { readonly protocol: string; readonly cipher: string } | null;
+  /** Null: clear text. `derivedGroup`: by replay; null where it is not known. */
+  readonly tls: { readonly protocol: string; readonly cipher: string; readonly derivedGroup: string | null } | null;
 }
 
 /** A connection that a message was tried on. */

@@ -42,6 +42,7 @@ const forms: readonly (readonly [event: string, form: string])[] = [
   ['message.rejectedUnknownRecipient', String.raw`MID \d+ ICID \d+ To: ${path} Rejected: unknown recipient`],
   ['smtp.in.tlsRequired', String.raw`ICID \d+ TLS was required but remote host did not initiate it`],
   ['smtp.in.tlsFailed', String.raw`ICID \d+ TLS failed: (${error}|\[Errno 104\] Connection reset by peer)`],
+  ['smtp.in.tlsGroup', String.raw`ICID \d+ TLS group \S+ \(derived\)`],
   ['smtp.in.tlsExplained', String.raw`ICID \d+ TLS explanation: The peer [^\n]+\.`],
   ['smtp.in.lost', String.raw`ICID \d+ lost`],
   ['smtp.in.receivingFailed', String.raw`ICID \d+ Receiving Failed: [A-Z][^\n]+`],

@@ -31,6 +31,7 @@ const forms: readonly (readonly [unknown, readonly Value[], string])[] = [
     [1020089, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384'],
     'ICID 1020089 TLS success protocol TLSv1.3 cipher TLS_AES_256_GCM_SHA384',
   ],
+  [events.incomingTlsGroup, [1020089, 'x25519'], 'ICID 1020089 TLS group x25519 (derived)'],
   [events.incomingTlsFailed, [1020004, version], `ICID 1020004 TLS failed: ${version}`],
   [
     events.incomingTlsFailed,

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import type { EventDefinition, Value } from '../../src/ledger/events.ts';
 import * as events from '../../src/ledger/events.ts';
 import { History } from '../../src/ledger/history/history.ts';
+import type { GroupSource } from '../../src/ledger/observations/groups.ts';
 import type { EventBatch } from '../../src/ledger/sink.ts';
 import { recordingSink, snapshotWith, temporaryDirectory } from './fixture.ts';
 
@@ -25,9 +26,16 @@ export function startHistory(
   t: TestContext,
   overrides: Parameters<typeof snapshotWith>[0] = {},
   file = join(temporaryDirectory(t), 'ledger.db'),
+  groups?: GroupSource,
 ): TestHistory {
   const log = recordingSink();
-  const history = new History({ file, snapshot: snapshotWith(overrides), log, retryAfter: 0 });
+  const history = new History({
+    file,
+    snapshot: snapshotWith(overrides),
+    log,
+    retryAfter: 0,
+    ...(groups && { groups }),
+  });
   t.after(() => history.stop());
   return {
     file,

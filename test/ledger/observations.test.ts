@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import * as events from '../../src/ledger/events.ts';
 import { Retention } from '../../src/ledger/history/retention.ts';
+import type { GroupSource } from '../../src/ledger/observations/groups.ts';
 import { ObservationReader } from '../../src/ledger/observations/reader.ts';
 import { unkeptHello } from '../../src/ledger/observations/tables.ts';
 import { networkOf } from '../../src/network.ts';
@@ -142,6 +143,42 @@ test('outgoing: what was offered, chosen, and the certificate', async (t) => {
   assert.equal(rows.find(({ kind }) => kind === 'tls')?.detail, 'verified');
   const peer = reader.peer((await reader.uses(today))[0]?.peer ?? 0);
   assert.deepEqual([peer?.name, peer?.domain, peer?.address], ['mx.example.com', 'example.com', '203.0.113.5']);
+});
+
+test('a derived group counts only where version and suite are those of the handshake; it is logged and kept', (t) => {
+  const asked: string[] = [];
+  const groups: GroupSource = {
+    apply: () => undefined,
+    stop: () => undefined,
+    derive: ({ service, address }, tell) => {
+      asked.push(`${service} ${address}`);
+      tell({ version: 0x0303, suite: address === '198.51.100.7' ? 0xc02f : 0xc030, group: 29 });
+    },
+  };
+  const test = startHistory(t, {}, undefined, groups);
+  test.record(now, ...connected(1), ...secure(flight(3)), close);
+  test.record(now, ...connected(1, { address: '192.0.2.1' }), ...secure(flight(4)), close);
+  const suite = 'ECDHE-RSA-AES128-GCM-SHA256';
+  test.record(now, event(events.guiHandshake, '198.51.100.7', flight(5), 'TLSv1.2', suite, false, null));
+  // A resumed session of TLS 1.2 exchanges no keys; who failed has no group.
+  test.record(now, event(events.guiHandshake, '198.51.100.7', flight(6), 'TLSv1.2', suite, true, null));
+  test.record(now, event(events.guiHandshake, '198.51.100.7', flight(7), null, null, false, 'refused'));
+  assert.deepEqual(asked, ['inbound 198.51.100.7', 'inbound 192.0.2.1', 'gui 198.51.100.7']);
+  assert.deepEqual(
+    test.texts.filter((text) => text.includes('group')),
+    ['ICID 1 TLS group x25519 (derived)'],
+  );
+  read(t, test);
+  const database = new DatabaseSync(test.file, { readOnly: true });
+  t.after(() => database.close());
+  const kept = database.prepare('SELECT version, suite, number FROM derived_group ORDER BY hello').all();
+  assert.deepEqual(
+    kept.map((row) => Object.values(row)),
+    [
+      [0x0303, 0xc02f, 29],
+      [0x0303, 0xc02f, 29],
+    ],
+  );
 });
 
 test('a restart goes on with the numbers of before', (t) => {

@@ -67,7 +67,7 @@ test('the whole story of a message, with both legs', (t) => {
     senderGroup: 'ALL',
     action: 'ACCEPT',
     match: 'ALL',
-    tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' },
+    tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', derivedGroup: null },
   });
   assert.deepEqual(story?.outgoing, [
     {

@@ -1,6 +1,9 @@
 // Open connections, incoming and outgoing: what is known of each until it ends, and what its end adds to the reports.
 
-import type { Observer } from '../observations/observer.ts';
+import { groupName } from '../../tls/names.ts';
+import { type EventSink, incomingTlsGroup } from '../events.ts';
+import type { DerivedGroups } from '../observations/groups.ts';
+import { type IdentifiedHello, identifyHello, type Observer } from '../observations/observer.ts';
 import type { OpenConnections } from '../protocol.ts';
 import type { SessionResults } from '../tls-reports/results.ts';
 import type { Counts } from './counts.ts';
@@ -27,9 +30,13 @@ export interface Incoming {
   helo: string | null;
   protocol: string | null;
   cipher: string | null;
-  /** First flight of TLS, a character a byte. */
+  /** First flight of TLS, a character a byte; '' once the handshake is completed. */
   flight: string;
+  /** Null: none, or not looked at yet. */
+  hello: IdentifiedHello;
   resumed: boolean;
+  /** Name of the group, derived; null: not known. */
+  keyGroup: string | null;
   failure: string | null;
   explanation: string | null;
   /** TLS was required, and the client did not ask for it. */
@@ -77,6 +84,8 @@ export interface Reports {
   readonly failures: Failures;
   readonly domains: Domains;
   readonly observer: Observer;
+  readonly groups: DerivedGroups;
+  readonly log: EventSink;
   readonly sessions: SessionResults;
   readonly rollOut: RollOutTally;
 }
@@ -144,6 +153,15 @@ export class IncomingConnections {
     if (connection === undefined) return;
     connection.protocol = protocol;
     connection.cipher = cipher;
+    connection.hello = identifyHello(connection.flight);
+    connection.flight = '';
+    const { listener, address, hello, resumed } = connection;
+    const { log } = this.#reports;
+    const what = { service: 'inbound', listener, address, hello, protocol, cipher, resumed } as const;
+    this.#reports.groups.find(what, time, (group) => {
+      connection.keyGroup = groupName(group);
+      log.record(incomingTlsGroup, icid, connection.keyGroup);
+    });
   }
 
   failed(icid: number, time: number, detail: string): void {
@@ -187,7 +205,8 @@ export class IncomingConnections {
     const { listener, address, helo, flight, protocol, cipher, resumed, failure, accepted, senderDomain } = connection;
     const name = connection.verified ? (connection.reverseName ?? '') : '';
     const who = { service: 'inbound', listener, address, name, helo: helo ?? '', domain: senderDomain ?? '' } as const;
-    const what = { flight, protocol, cipher, resumed, failure, messages: accepted, offered: 0, verdict: '' };
+    const hello = connection.hello ?? identifyHello(flight);
+    const what = { hello, protocol, cipher, resumed, failure, messages: accepted, offered: 0, verdict: '' };
     this.#reports.observer.add({ ...who, ...what }, time);
     if (protocol === null && failure === null) return;
     const { explanation } = connection;
@@ -260,7 +279,7 @@ export class OutgoingConnections {
     const { host, address, cipher, resumed, verdict } = connection;
     const who = { service: 'outbound', listener: '', address, name: host, helo: '', domain: destination } as const;
     const what = {
-      flight: '',
+      hello: null,
       protocol,
       cipher,
       resumed,

@@ -4,12 +4,13 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } fro
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf } from '../../errors.ts';
+import { derivedGroupTable } from '../observations/groups.ts';
 import { rehearsalTables } from '../observations/rehearsals.ts';
 import { observationTables, quotaTable } from '../observations/tables.ts';
 import { tlsReportTables } from '../tls-reports/tables.ts';
 import { securityTable } from './security-counts.ts';
 
-const version = 6;
+const version = 7;
 /** Measured with 1,000 messages a transaction: checkpoints every 8 MB cost a tenth less than every 4, every 32 no less. */
 const checkpointSize = 8 * 1024 * 1024;
 const pageSize = 8192;
@@ -55,7 +56,15 @@ const tables = `
 `;
 
 /** What each format adds to the one before. */
-const formats = [tables, observationTables, rehearsalTables, tlsReportTables, quotaTable, securityTable];
+const formats = [
+  tables,
+  observationTables,
+  rehearsalTables,
+  tlsReportTables,
+  quotaTable,
+  securityTable,
+  derivedGroupTable,
+];
 
 /** Opens or makes it. A file that is damaged, or was written by a newer program, is set aside; `warn` hears of it. Throws what SQLite says. */
 export function openHistoryDatabase(file: string, warn: (text: string) => void): DatabaseSync {

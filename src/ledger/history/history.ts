@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Snapshot } from '../../config/snapshot.ts';
 import { messageOf, PosternError } from '../../errors.ts';
 import { type EventSink, systemNotice, systemWarning, type Value } from '../events.ts';
+import { DerivedGroups, type GroupSource } from '../observations/groups.ts';
 import { Observer } from '../observations/observer.ts';
 import { keepRehearsals, knownDestinations } from '../observations/rehearsals.ts';
 import type { HistoryQueries, HistoryStatus, Overview, SecurityCount } from '../protocol.ts';
@@ -33,6 +34,8 @@ export interface HistoryOptions {
   readonly file: string;
   readonly snapshot: Snapshot;
   readonly log: EventSink;
+  /** Absent: no groups are derived. */
+  readonly groups?: GroupSource;
   /** Nothing can be written: tried again after this, ms; default 10 s. */
   readonly retryAfter?: number;
 }
@@ -65,6 +68,7 @@ export class History {
   readonly #sessions = new SessionResults();
   readonly #observer = new Observer();
   readonly #rollOut = new RollOutTally();
+  readonly #groups: DerivedGroups;
   readonly #incoming: IncomingConnections;
   readonly #outgoing: OutgoingConnections;
   readonly #messages: Messages;
@@ -84,11 +88,18 @@ export class History {
   constructor(options: HistoryOptions) {
     this.#options = options;
     this.#snapshot = options.snapshot;
+    this.#groups = new DerivedGroups(options.groups ?? null, this.#observer);
     this.#observer.apply(options.snapshot.limits.history, options.snapshot.revision);
     this.#rollOut.apply(options.snapshot);
     this.#tryOpen();
     this.#counts = new Counts(this.#open?.database ?? null, Date.now());
-    const shared = { domains: new Domains(), observer: this.#observer, rollOut: this.#rollOut };
+    const shared = {
+      domains: new Domains(),
+      observer: this.#observer,
+      rollOut: this.#rollOut,
+      groups: this.#groups,
+      log: options.log,
+    };
     const reports = {
       counts: this.#counts,
       tls: this.#tls,
@@ -115,6 +126,7 @@ export class History {
     this.#snapshot = snapshot;
     this.#rollOut.apply(snapshot);
     this.#observer.apply(snapshot.limits.history, snapshot.revision);
+    this.#groups.apply(snapshot);
     this.#intake.apply(snapshot.privacy);
   }
 
@@ -247,6 +259,7 @@ export class History {
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#groups.stop();
     this.#write(true);
     this.#close();
   }
@@ -298,6 +311,7 @@ export class History {
         this.#failures.write(database);
         this.#sessions.write(database);
         this.#observer.write(database);
+        this.#groups.write(database, now - (now % day));
       }
       database.exec('COMMIT');
     } catch (error) {
@@ -314,6 +328,7 @@ export class History {
       this.#failures.written();
       this.#sessions.written();
       this.#observer.written();
+      this.#groups.written();
       this.#reportsAt = now + reportEvery;
     }
     return messages.length >= mostOfOne;
@@ -358,6 +373,7 @@ export class History {
     try {
       const database = openHistoryDatabase(file, (text) => log.record(systemWarning, text));
       this.#observer.open(database);
+      this.#groups.forget();
       const writer = new HistoryWriter(database, this.#nextProfile);
       this.#open = {
         database,

@@ -1,6 +1,7 @@
 // From events to what the history keeps: each event that matters has a function here, found by its code.
 import * as events from '../events.ts';
 import { type EventDefinition, eventTable, type Value } from '../events.ts';
+import { identifyHello } from '../observations/observer.ts';
 import { isLogged, type PrivacySettings, redactAddresses } from '../privacy.ts';
 import { leastTime } from '../sink.ts';
 import type { IncomingConnections, OutgoingConnections, Reports } from './connections.ts';
@@ -100,6 +101,8 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
         protocol: null,
         cipher: null,
         flight: '',
+        hello: null,
+        keyGroup: null,
         resumed: false,
         failure: null,
         explanation: null,
@@ -273,17 +276,15 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
   });
   on(events.guiHandshake, (v, at, time) => {
     const [address, flight, failure] = [text(v[at]), text(v[at + 1]), textOrNull(v[at + 5])];
+    const [protocol, cipher] = [textOrNull(v[at + 2]), textOrNull(v[at + 3])];
+    const resumed = v[at + 4] === true;
+    const hello = identifyHello(flight);
     const who = { service: 'gui', listener: '', address, name: '', helo: '', domain: '' } as const;
-    const what = {
-      protocol: textOrNull(v[at + 2]),
-      cipher: textOrNull(v[at + 3]),
-      resumed: v[at + 4] === true,
-      offered: 0,
-      verdict: '',
-      messages: 0,
-    };
-    reports.observer.add({ ...who, ...what, flight, failure }, time);
+    const what = { hello, protocol, cipher, resumed, failure, offered: 0, verdict: '', messages: 0 };
+    reports.observer.add({ ...who, ...what }, time);
     reports.rollOut.add({ service: 'gui', listener: '', address, name: '', flight, failure, explanation: null }, time);
+    if (protocol === null || cipher === null) return;
+    reports.groups.find({ service: 'gui', listener: '', address, hello, protocol, cipher, resumed }, time);
   });
   const audited: Handler = (v, at, time) =>
     audit({

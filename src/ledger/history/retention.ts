@@ -108,6 +108,8 @@ export class Retention {
     this.#sweepAt = now + hour;
     database.prepare('DELETE FROM hello_use WHERE day < ?').run(before);
     const hellos = database.prepare('DELETE FROM hello WHERE day < ? RETURNING id').all(before);
+    const forgetGroups = database.prepare('DELETE FROM derived_group WHERE hello = ?');
+    for (const row of hellos) forgetGroups.run(Number(row['id']));
     if (hellos.length > 0) this.#observer.removed(new Set(hellos.map((row) => Number(row['id']))));
   }
 

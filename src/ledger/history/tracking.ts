@@ -202,7 +202,8 @@ export class Tracking {
   #incoming(profile: number, icid: number): IncomingLeg | null {
     const found = this.#profileOf(profile);
     if (found === null) return null;
-    const [listener, name, local, address, reverse, verified, helo, group, action, match, protocol, cipher] = found;
+    const [listener, name, local, address, reverse, verified, helo, group, action, match, protocol, cipher, derived] =
+      found;
     return {
       icid,
       listener: String(listener),
@@ -215,7 +216,8 @@ export class Tracking {
       senderGroup: String(group),
       action: String(action),
       match: String(match),
-      tls: typeof protocol === 'string' ? { protocol, cipher: String(cipher) } : null,
+      tls:
+        typeof protocol === 'string' ? { protocol, cipher: String(cipher), derivedGroup: textOrNull(derived) } : null,
     };
   }
 

@@ -79,7 +79,7 @@ export class HistoryWriter {
   incomingProfile(connection: Incoming): number {
     if (connection.profile === 0) {
       const { interface: name, localAddress, address, reverseName, verified, listener } = connection;
-      const { helo, group, action, match, protocol, cipher } = connection;
+      const { helo, group, action, match, protocol, cipher, keyGroup } = connection;
       connection.profile = this.#intern(
         JSON.stringify([
           listener,
@@ -94,6 +94,7 @@ export class HistoryWriter {
           match,
           protocol,
           cipher,
+          keyGroup,
         ]),
       );
     }

@@ -9,6 +9,23 @@ import { day as dayLength } from '../history/counts.ts';
 import { versionNumber } from '../history/tls-counts.ts';
 import { type ObservedService, type OutcomeKind, observedServices, outcomeKinds, unkeptHello } from './tables.ts';
 
+export interface NeutralForm {
+  readonly bytes: Uint8Array;
+  /** The first 16 bytes of its SHA-256, in hex. */
+  readonly digest: string;
+}
+
+/** `unreadable`: one came, and has no neutral form. Null: none came, or it was too large. */
+export type IdentifiedHello = NeutralForm | 'unreadable' | null;
+
+/** `flight`: first flight of TLS, a character a byte; '' where there is none or it was too large. */
+export function identifyHello(flight: string): IdentifiedHello {
+  if (flight === '') return null;
+  const bytes = neutralHello(Buffer.from(flight, 'latin1'));
+  if (bytes === null) return 'unreadable';
+  return { bytes, digest: createHash('sha256').update(bytes).digest('hex').slice(0, 32) };
+}
+
 export interface Observation {
   readonly service: ObservedService;
   readonly listener: string;
@@ -19,8 +36,8 @@ export interface Observation {
   readonly helo: string;
   /** Of the last envelope sender; outbound: the destination. */
   readonly domain: string;
-  /** First flight, a character a byte; '' where there is none or it was too large. */
-  readonly flight: string;
+  /** See `identifyHello`. */
+  readonly hello: IdentifiedHello;
   /** OpenSSL's names; null: no TLS. */
   readonly protocol: string | null;
   readonly cipher: string | null;
@@ -80,7 +97,7 @@ export class Observer {
   /** Digest → id. */
   readonly #hellos = new Map<string, number>();
   #helloBytes = 0;
-  #newHellos: { readonly id: number; readonly digest: Buffer; readonly bytes: Uint8Array }[] = [];
+  #newHellos: { readonly id: number; readonly digest: string; readonly bytes: Uint8Array }[] = [];
   #nextHello = 1;
   readonly #outcomes = new Map<string, number>();
   #newOutcomes: (readonly [id: number, ...values: (number | string | null)[]])[] = [];
@@ -141,14 +158,10 @@ export class Observer {
       this.lost++;
       return;
     }
-    const day = time - (time % dayLength);
-    if (day > this.#day) {
-      this.#day = day;
-      this.#quotas = new Map();
-    }
+    const day = this.#startDay(time);
     // A handshake that was completed had a hello, which then was too large.
     const none = seen.service === 'outbound' || seen.protocol === null ? 0 : unkeptHello;
-    const hello = seen.flight === '' ? none : this.#hello(seen.flight, seen.address);
+    const hello = seen.hello === null ? none : this.helloNumber(seen.hello, seen.address, time);
     const outcome = this.#outcome(seen);
     const peer = this.#peer(seen);
     const key = `${peer.service} ${peer.key} ${seen.listener} ${hello} ${outcome} ${day}`;
@@ -170,7 +183,7 @@ export class Observer {
     for (const { id, digest, bytes } of this.#newHellos) {
       database
         .prepare('INSERT INTO hello (id, digest, bytes, day) VALUES (?, ?, ?, ?)')
-        .run(id, digest, bytes, this.#day);
+        .run(id, Buffer.from(digest, 'hex'), bytes, this.#day);
     }
     for (const values of this.#newOutcomes) {
       database
@@ -241,12 +254,24 @@ export class Observer {
     for (const [digest, id] of this.#hellos) if (ids.has(id)) this.#hellos.delete(digest);
   }
 
-  #hello(flight: string, address: string): number {
-    const bytes = neutralHello(Buffer.from(flight, 'latin1'));
-    if (bytes === null) return unkeptHello;
-    const digest = createHash('sha256').update(bytes).digest().subarray(0, 16);
-    const name = digest.toString('hex');
-    const known = this.#hellos.get(name);
+  /** Of the row that is there, or will be with the next writing; `unkeptHello` beyond the bounds. */
+  helloNumber(hello: NonNullable<IdentifiedHello>, address: string, time: number): number {
+    if (hello === 'unreadable' || this.#findPeer === null) return unkeptHello;
+    this.#startDay(time);
+    return this.#hello(hello, address);
+  }
+
+  #startDay(time: number): number {
+    const day = time - (time % dayLength);
+    if (day > this.#day) {
+      this.#day = day;
+      this.#quotas = new Map();
+    }
+    return day;
+  }
+
+  #hello({ bytes, digest }: NeutralForm, address: string): number {
+    const known = this.#hellos.get(digest);
     if (known !== undefined) return known;
     if (this.#hellos.size >= mostHellos || this.#helloBytes + bytes.length > this.#mostBytes) return unkeptHello;
     const quota = this.#quota(address);
@@ -254,7 +279,7 @@ export class Observer {
     quota.hellos++;
     quota.changed = true;
     const id = this.#nextHello++;
-    this.#hellos.set(name, id);
+    this.#hellos.set(digest, id);
     this.#helloBytes += bytes.length;
     this.#newHellos.push({ id, digest, bytes });
     return id;
@@ -330,7 +355,7 @@ function withoutDetail(
   failure: string | null,
   rest: Pick<Observation, 'protocol' | 'cipher' | 'offered' | 'resumed'>,
 ): Observation {
-  const names = { service: 'inbound', listener: '', address: '', name: '', helo: '', domain: '', flight: '' } as const;
+  const names = { service: 'inbound', listener: '', address: '', name: '', helo: '', domain: '', hello: null } as const;
   return { ...names, ...rest, failure: failure === null ? null : '', verdict: '', messages: 0 };
 }
 

@@ -82,7 +82,18 @@ const incomingSchema = object(
     senderGroup: text('The group that it fell into.'),
     action: text('ACCEPT or RELAY.'),
     match: text('What of the client matched.'),
-    tls: nullable(object({ protocol: text('`TLSv1.3`'), cipher: text('The suite.') }, 'Null: clear text.')),
+    tls: nullable(
+      object(
+        {
+          protocol: text('`TLSv1.3`'),
+          cipher: text('The suite.'),
+          derivedGroup: nullable(
+            text('Group of the key exchange, derived by replay of the ClientHello; null: not known.'),
+          ),
+        },
+        'Null: clear text.',
+      ),
+    ),
   },
   'The connection that it came on; null: made here, or not known any more.',
 );

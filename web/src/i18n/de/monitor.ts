@@ -114,6 +114,7 @@ export const monitor: Readonly<Record<keyof typeof english, string>> = {
   'message.unverified': 'Der Name ist nicht bestätigt: Er führt nicht zur Adresse zurück.',
   'message.listener': 'Listener',
   'message.group': 'Absendergruppe',
+  'message.derivedGroup': '{group} (abgeleitet)',
   'message.clear': 'Keine: Sie wurde im Klartext übertragen',
   'message.host': 'Host',
   'message.security': 'Verlangt : erreicht',

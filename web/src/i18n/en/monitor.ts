@@ -112,6 +112,7 @@ export const monitor = {
   'message.unverified': 'The name is not verified: it does not lead back to the address.',
   'message.listener': 'Listener',
   'message.group': 'Sender group',
+  'message.derivedGroup': '{group} (derived)',
   'message.clear': 'None: it was sent in clear',
   'message.host': 'Host',
   'message.security': 'Wanted : got',

@@ -101,6 +101,8 @@ function Told({ story }: { readonly story: Story }) {
 function Incoming({ story }: { readonly story: Story }) {
   const { t } = useLanguage();
   const { incoming, message } = story;
+  const groupOf = ({ derivedGroup: group }: { readonly derivedGroup: string | null }) =>
+    group === null ? [] : [t('message.derivedGroup', { group })];
   return (
     <Card title={t('message.incoming')} actions={<Tls tls={incoming?.tls ?? null} none={incoming === null} />}>
       {incoming === null ? (
@@ -123,7 +125,9 @@ function Incoming({ story }: { readonly story: Story }) {
             {incoming.senderGroup} ({incoming.action}, {incoming.match})
           </Fact>
           <Fact name="TLS">
-            {incoming.tls === null ? t('message.clear') : `${incoming.tls.protocol}, ${incoming.tls.cipher}`}
+            {incoming.tls === null
+              ? t('message.clear')
+              : [incoming.tls.protocol, incoming.tls.cipher, ...groupOf(incoming.tls)].join(', ')}
           </Fact>
           <Fact name="ICID">
             <Link href={`/monitor/log?filter=${encodeURIComponent(`ICID ${incoming.icid}`)}`}>{incoming.icid}</Link>
