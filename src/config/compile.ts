@@ -123,7 +123,7 @@ export function assembleSnapshot(
       const ca = material.authorities.get(collector.name);
       return { ...collector, buffer: parseSize(collector.buffer), ...(ca === undefined ? {} : { ca }) };
     }),
-    dns: config.dns,
+    dns: { ...config.dns, validationCheck: parseDuration(config.dns.validationCheck) },
     rollOut: null,
     privacy: {
       ...privacy,

@@ -300,6 +300,11 @@ const dns = object(
       description:
         'Believe what `servers` that are not on this machine say about DNSSEC (AD bit): they validate, and nobody can change answers on the way.',
     }),
+    validationCheck: duration(
+      '5m',
+      'How often the resolver is asked whether it (still) validates DNSSEC, for `status` and the system log; while it does not, every minute at least.',
+      { least: '1s', most: '24h' },
+    ),
     reverse: Type.Boolean({ default: true, description: 'Look up the reverse name of clients.' }),
   },
   'Name resolution.',

@@ -85,7 +85,7 @@ export interface Snapshot {
   readonly logs: Numbers<GatewayConfig['logs']>;
   /** `buffer` in bytes, `ca` as PEM text. */
   readonly syslog: readonly (Omit<GatewayConfig['syslog'][number], 'buffer'> & { readonly buffer: number })[];
-  readonly dns: GatewayConfig['dns'];
+  readonly dns: Numbers<GatewayConfig['dns']>;
   /** A share of the peers has the TLS of this snapshot, the others have `former`. Null: everybody has this one. */
   readonly rollOut: {
     /** Per cent of the networks; with `secret`, see `Share`. */

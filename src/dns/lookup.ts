@@ -4,6 +4,7 @@ import { messageOf, PosternError } from '../errors.ts';
 import { ExpiringMap } from './cache.ts';
 import { type DnsServer, exchange } from './exchange.ts';
 import { type DnsMessage, isName, type QuestionType, sameName } from './message.ts';
+import type { KnownQuestion } from './validation.ts';
 
 /** What a question came to; `none`: the name exists without such a record, or it does not exist. */
 export interface Found {
@@ -34,7 +35,8 @@ export class Lookup {
   readonly #timeout: () => number;
   readonly #cache = new ExpiringMap<Found | PosternError>(mostEntries);
   readonly #pending = new Map<string, Promise<Found>>();
-  #validated = false;
+  #signedName = '';
+  #signedType: QuestionType = 'SOA';
 
   /** `timeout`: ms for one question, retries included. */
   constructor(servers: () => readonly DnsServer[], timeout: () => number) {
@@ -74,18 +76,21 @@ export class Lookup {
 
   clear(): void {
     this.#cache.clear();
-    this.#validated = false;
+    this.#signedName = '';
   }
 
-  /** An answer with a believed AD bit was seen since the last `clear`. */
-  get validated(): boolean {
-    return this.#validated;
+  /** The last question since `clear` whose answer had a believed AD bit; null: there was none. */
+  get signed(): KnownQuestion | null {
+    return this.#signedName === '' ? null : { name: this.#signedName, type: this.#signedType };
   }
 
   async #resolve(name: string, type: QuestionType, questions: number): Promise<Found> {
     const { message, trusted } = await this.#query(name, type);
     const secure = trusted && message.authentic;
-    if (secure) this.#validated = true;
+    if (secure) {
+      this.#signedName = name;
+      this.#signedType = type;
+    }
     const { answers } = message;
     let current = name;
     let ttl = longestTtl;

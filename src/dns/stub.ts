@@ -89,7 +89,7 @@ class StubResolver implements Resolver {
   }
 
   validation(): Promise<Validation> {
-    return probeValidation(this.#asked, this.#lookup.validated, this.#timeouts.dns);
+    return probeValidation(this.#asked, this.#lookup.signed, this.#timeouts.dns);
   }
 
   async mailHosts(

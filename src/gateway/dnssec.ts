@@ -4,8 +4,7 @@ import type { Resolver } from '../dns/stub.ts';
 import type { Validation } from '../dns/validation.ts';
 import { type EventSink, systemNotice, systemWarning } from '../ledger/events.ts';
 
-/** ms; an answer that was not to be had is asked for again sooner. */
-const lookAgain = 3600 * 1000;
+/** ms; a resolver that validates no more, or not yet, is asked again at least as often. */
 const lookAgainSoon = 60 * 1000;
 
 export class DnssecWatch {
@@ -15,7 +14,8 @@ export class DnssecWatch {
   #known: Validation | null = null;
   #told = '';
   #timer: NodeJS.Timeout | null = null;
-  #stopped = false;
+  /** Counts the looks: the last one that was begun is the one that counts. */
+  #turn = 0;
 
   constructor(resolver: Resolver, log: EventSink, snapshot: () => Snapshot) {
     this.#resolver = resolver;
@@ -28,22 +28,30 @@ export class DnssecWatch {
     return this.#known;
   }
 
-  /** Looks now, and from then on now and again. */
+  /** Looks now, and from then on every `dns.validationCheck`: a resolver may stop, or be replaced by another. */
   look(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    const turn = this.#begin();
     // Never rejects.
     void this.#resolver.validation().then((found) => {
-      if (this.#stopped) return;
+      if (turn !== this.#turn) return;
       this.#known = found;
       this.#tell(found);
-      this.#timer = setTimeout(() => this.look(), found.state === 'validating' ? lookAgain : lookAgainSoon);
+      const { validationCheck } = this.#snapshot().dns;
+      const after = found.state === 'validating' ? validationCheck : Math.min(validationCheck, lookAgainSoon);
+      this.#timer = setTimeout(() => this.look(), after);
       this.#timer.unref();
     });
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#begin();
+  }
+
+  /** What goes on is over. */
+  #begin(): number {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    return ++this.#turn;
   }
 
   #tell({ state, text }: Validation): void {

@@ -125,4 +125,10 @@ describe('a validating unbound with a signed zone', { skip }, () => {
     assert.deepEqual(resolver.reverse('192.0.2.1'), { name: 'mx1.signed.test', verified: true });
     assert.deepEqual(resolver.reverse('127.0.0.1'), { name: 'localhost', verified: true });
   });
+
+  test('one that has stopped validates no more, whatever it said before', async () => {
+    assert.equal((await resolver.validation()).state, 'validating');
+    unbound.stop();
+    assert.equal((await resolver.validation()).state, 'unreachable');
+  });
 });

@@ -6,11 +6,11 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Authority, authority, server } from '../dane/certificates.ts';
 import { claimNetwork } from '../dane/network.ts';
 import { startSignedZone } from '../dane/zone.ts';
+import { until } from '../delivery/fixture.ts';
 import { Peer } from '../delivery/peer.ts';
 import { policy, startPolicyHost } from '../mta-sts/policy-host.ts';
 import { missing } from '../tls/peers.ts';
@@ -116,9 +116,9 @@ test('the policy of a recipient domain holds over a restart, though its record i
   const config = `
 listeners: [{ name: in, port: ${port} }]
 relay: [127.0.0.0/8]
-dns: { servers: [${network.at(53)}] }
+dns: { servers: [${network.at(53)}], validationCheck: 1s }
 mtaSts: { ca: ${root.certFile} }
-destinations: [{ domain: kept.dane.test, ca: ${root.certFile} }]
+destinations: [{ domain: kept.dane.test, ca: ${root.certFile} }, { domain: other.test, tls: dane }]
 retry: { first: 1s, probe: 1s }
 `;
   const gateway = await startGateway(t, { config });
@@ -134,13 +134,23 @@ retry: { first: 1s, probe: 1s }
   await send();
   await gateway.logged(/kept\.dane\.test tls=mta-sts:verified \(certificate for mx\.kept\.dane\.test\)$/);
   assert.equal(good.messages.length, 1);
-  assert.equal(await gateway.stop(), 0);
 
-  // From now on: no record, no policy host, no STARTTLS.
-  await host.close();
+  // The resolver stops, and comes back; nobody asks it about mail meanwhile.
+  const says = (line: string) => {
+    const told = () => readFileSync(join(gateway.data, 'logs/system.current'), 'utf8').match(/^.*DNSSEC: .*$/gm) ?? [];
+    return until(() => told().at(-1)?.includes(line) === true, `"${line}"`);
+  };
+  const validates = `DNSSEC: the resolver ${network.at(53)} validates DNSSEC`;
+  await says(validates);
   zone.stop();
-  await sleep(200);
+  await says(`Warning: DNSSEC: the resolver ${network.at(53)} does not answer (`);
+  const status = await gateway.shell('status');
+  assert.match(status.output, /^DNSSEC: +the resolver \S+ does not answer \(.+\)$/m);
+  // From now on: no record, no policy host, no STARTTLS.
   zone = await startSignedZone({ signed: hosts, plain: '', forged: [] }, network.at(53));
+  await says(validates);
+  assert.equal(await gateway.stop(), 0);
+  await host.close();
   good.script = {};
   const again = await startGateway(t, { data: gateway.data });
   await send();
