@@ -73,6 +73,21 @@ export async function readMaterial(config: GatewayConfig, dataDirectory: string)
   };
 }
 
+/** What is wrong with files of authorities; `path` names each. A file that is named often is told of once. */
+export async function authorityIssues(
+  dataDirectory: string,
+  named: readonly { readonly file: string; readonly path: Path }[],
+): Promise<readonly ConfigIssue[]> {
+  const reading = new Reading(dataDirectory);
+  const read = new Set<string>();
+  for (const { file, path } of named) {
+    if (read.has(file)) continue;
+    read.add(file);
+    await reading.authority(file, path);
+  }
+  return reading.issues;
+}
+
 /** Whether a file is not what it was when it was read (or cannot be looked at). Reads no contents. */
 export async function changedFiles(stamps: readonly FileStamp[]): Promise<string[]> {
   const changed: string[] = [];

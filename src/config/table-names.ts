@@ -8,6 +8,7 @@ export const tableNames = [
   'senderGroups',
   'routes',
   'destinations',
+  'senders',
   'exceptions',
 ] as const;
 export type TableName = (typeof tableNames)[number];

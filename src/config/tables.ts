@@ -6,7 +6,7 @@ import type { GatewayConfig } from './schema.ts';
 import type { TableName, TableValue } from './table-names.ts';
 
 export interface TableRow<N extends TableName = TableName> {
-  /** Tells it apart in its table: the name, the domain, the range. */
+  /** Tells it apart in its table: the name, the domain, the range, the sender. */
   readonly id: string;
   readonly value: TableValue<N>;
   /** Against the revision that the candidate was begun on. */
@@ -35,6 +35,7 @@ const kept: ReadonlySet<TableName> = new Set(['senderGroups', 'listeners']);
 export function rowId(value: TableValue): string {
   if (typeof value === 'string') return value;
   if ('peer' in value) return value.peer;
+  if ('sender' in value) return value.sender;
   return 'name' in value ? value.name : value.domain;
 }
 

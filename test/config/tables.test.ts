@@ -17,6 +17,7 @@ const base: GatewayConfig = {
     { name: 'TWO', match: ['192.0.2.2', '192.0.2.3'], action: 'REJECT' },
     { name: 'ONE', match: '192.0.2.1', action: 'ACCEPT' },
   ],
+  senders: [{ sender: 'b@example.com', tls: 'required' }],
 };
 const same = { config: base, base };
 const ids = (config: GatewayConfig, name: TableName) =>
@@ -26,6 +27,10 @@ test('rows are in the order of their IDs, those of a table with an order in that
   assert.deepEqual(ids(base, 'accept'), ['a.example same', 'b.example same', 'c.example same']);
   assert.deepEqual(ids(base, 'routes'), ['* same', 'b.example same']);
   assert.deepEqual(ids(base, 'senderGroups'), ['TWO same', 'ONE same']);
+  assert.deepEqual(ids(withRows(base, 'senders', [{ sender: '@a.example', tls: 'dane-only' }]), 'senders'), [
+    '@a.example added',
+    'b@example.com same',
+  ]);
 });
 
 test('a row says whether the candidate added or changed it', () => {

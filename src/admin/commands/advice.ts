@@ -1,10 +1,10 @@
 // advise: versions that nobody needs any more, and versions that somebody would use; each tried by a preview first.
-
 import type { GatewayConfig } from '../../config/schema.ts';
 import { dayLength } from '../../config/units.ts';
 import type { PreviewReport } from '../../preview/report.ts';
 import { displayName, type TlsVersion, tlsVersions } from '../../tls/versions.ts';
 import type { AdminHost } from '../host.ts';
+import { editCandidate } from './candidate.ts';
 import type { Command } from './command.ts';
 import { askChoice } from './question.ts';
 import { services, type TlsService, withService } from './sslconfig.ts';
@@ -101,7 +101,7 @@ export const adviseCommand: Command = {
   help: `Looks at everybody who was seen in the last 90 days: a version that nobody needed can go, one that peers would use can come.
 Each proposal was tried by a preview, and can be taken into your pending changes.`,
   words: 'answers',
-  run: async ({ host, dialogue, user }) => {
+  run: async ({ host, dialogue, user, actor }) => {
     const advice = await advise(host, user, 90, dialogue.signal);
     if (advice.length === 0) {
       dialogue.print('\nThere is no advice: too little was seen, or the settings fit what was.');
@@ -116,7 +116,7 @@ Each proposal was tried by a preview, and can be taken into your pending changes
     const taken = advice[choice - 1];
     if (taken === undefined) return;
     const { service, versions } = taken;
-    await host.config.edit(user, (config) =>
+    await editCandidate(host, actor, (config) =>
       withService(config, service, { versions, ciphers: config.tls[service].ciphers }),
     );
     dialogue.print('\nIt is pending now. "preview" tells more, "commit" puts it into force.');

@@ -4,6 +4,7 @@ import { endOf, exceptionText } from '../../config/exceptions.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { withoutRows, withRows } from '../../config/tables.ts';
 import { displayName, type TlsVersion, tlsVersions } from '../../tls/versions.ts';
+import { editCandidate } from './candidate.ts';
 import type { Command, CommandContext } from './command.ts';
 import { accepted, askValue, type Checked, type Operation, operationMenu, refused, short } from './question.ts';
 
@@ -28,7 +29,7 @@ function heading(exceptions: readonly Exception[]): string {
   );
 }
 
-async function create({ host, dialogue, user }: CommandContext): Promise<void> {
+async function create({ host, dialogue, actor }: CommandContext): Promise<void> {
   const peer = await askValue(
     dialogue,
     { text: '\nEnter the address or range of a client, or the domain of a destination.' },
@@ -65,7 +66,7 @@ async function create({ host, dialogue, user }: CommandContext): Promise<void> {
     reason,
     expires,
   };
-  await host.config.edit(user, (config) => withRows(config, 'exceptions', [exception]));
+  await editCandidate(host, actor, (config) => withRows(config, 'exceptions', [exception]));
   dialogue.print(`\nException ${service === 'inbound' ? 'from' : 'to'} ${short(peer)} created.`);
 }
 
@@ -81,8 +82,8 @@ function parseVersions(answer: string): Checked<TlsVersion[]> {
 const required = (answer: string): Checked<string> =>
   answer === '' ? refused('This is needed: it stands in the log when the exception ends.') : accepted(answer);
 
-async function remove({ host, dialogue, user }: CommandContext): Promise<void> {
-  const { exceptions } = host.config.candidate(user).config;
+async function remove({ host, dialogue, actor }: CommandContext): Promise<void> {
+  const { exceptions } = host.config.candidate(actor.user).config;
   const peer = await askValue(
     dialogue,
     { text: '\nEnter the number or the peer of the exception you want to delete.' },
@@ -91,7 +92,7 @@ async function remove({ host, dialogue, user }: CommandContext): Promise<void> {
       return found === undefined ? refused(`There is no exception "${short(answer)}".`) : accepted(found);
     },
   );
-  await host.config.edit(user, (config) => withoutRows(config, 'exceptions', [peer]));
+  await editCandidate(host, actor, (config) => withoutRows(config, 'exceptions', [peer]));
   dialogue.print(`\nException for ${peer} deleted.`);
 }
 

@@ -23,7 +23,9 @@ async function trailOf({ ask }: ApiGateway, user: string, count: number): Promis
   }
 }
 
-test('TLS, a route, commit, rollback: by the shell and by the API', { timeout: 240_000 }, async (t) => {
+test('TLS, a route, a destination, a sender, commit, rollback: by the shell and by the API', {
+  timeout: 240_000,
+}, async (t) => {
   const api = await startApi(t);
   const { ask, gateway } = api;
   const done = async (method: string, path: string, body?: unknown) => {
@@ -35,6 +37,20 @@ test('TLS, a route, commit, rollback: by the shell and by the API', { timeout: 2
   await done('PUT', '/tls/inbound', { versions: ['TLSv1.1', 'TLSv1.2', 'TLSv1.3'], ciphers });
   await done('POST', '/configuration/candidate/tables/routes', {
     values: [{ domain: 'two.example', to: ['127.0.0.1:2600'] }],
+  });
+  const destinations = '/configuration/candidate/tables/destinations';
+  const partner = { domain: 'partner.example', tls: 'required', mtaSts: false };
+  // A file that cannot be read is told of where it is named, not by the commit.
+  const values = [partner, { domain: 'other.example', ca: 'nowhere.pem' }];
+  const unread = await ask('POST', destinations, { body: { values } });
+  assert.equal(unread.status, 422, unread.text);
+  assert.deepEqual(
+    unread.json.errors.map(({ pointer }: { readonly pointer: string }) => pointer),
+    ['/values/1/ca'],
+  );
+  await done('POST', destinations, { values: [partner] });
+  await done('POST', '/configuration/candidate/tables/senders', {
+    values: [{ sender: '@legal.example', tls: 'required-verify' }],
   });
   await done('POST', '/configuration/commit', { comment: 'the same change' });
   await done('POST', '/configuration/rollback', { revision: 1 });
@@ -51,6 +67,8 @@ test('TLS, a route, commit, rollback: by the shell and by the API', { timeout: 2
     'two.example',
     '127.0.0.1:2600',
     '',
+    ...['destconfig', 'new', 'partner.example', '', '', 'Y', 'Required', '', '', 'Y', 'N'],
+    ...['senders', 'new', '@legal.example', '2', '', ''],
     'commit',
     'the same change',
     'Y',
@@ -66,14 +84,14 @@ test('TLS, a route, commit, rollback: by the shell and by the API', { timeout: 2
   assert.equal((await done('GET', '/configuration')).number, 5, output);
   assert.deepEqual(await changes(3, 4), await changes(1, 2));
   assert.deepEqual(await changes(4, 5), await changes(2, 3));
-  assert.equal((await changes(1, 2)).length, 2);
+  assert.equal((await changes(1, 2)).length, 4);
 
-  const [byApi, byShell] = [await trailOf(api, 'anna', 5), await trailOf(api, 'admin', 5)];
+  const [byApi, byShell] = [await trailOf(api, 'anna', 7), await trailOf(api, 'admin', 7)];
   const what = ({ role, action, detail }: Trail) => ({ role, action, detail });
   assert.deepEqual(byShell.map(what), byApi.map(what));
   assert.deepEqual(
     byApi.map(({ action }) => action),
-    ['edit', 'edit', 'commit', 'rollback', 'commit'],
+    ['edit', 'edit', 'edit', 'edit', 'commit', 'rollback', 'commit'],
   );
   assert.ok(byApi.every(({ face, address }) => face === 'API' && address === '127.0.0.1'));
   assert.ok(byShell.every(({ face, address }) => face === 'shell' && address === ''));

@@ -1,8 +1,10 @@
 // /configuration/candidate/tables: the lists of the configuration, row by row. A list may have 100,000 rows.
+import type { Path } from '../../../config/node.ts';
 import type { GatewayConfig } from '../../../config/schema.ts';
-import type { TableName } from '../../../config/table-names.ts';
+import type { TableName, TableValue } from '../../../config/table-names.ts';
 import { indexOf, tablePage, withoutRows, withRow, withRowAt, withRows } from '../../../config/tables.ts';
 import { PosternError } from '../../../errors.ts';
+import { authorityProblem } from '../../commands/authorities.ts';
 import { editCandidate } from '../../commands/candidate.ts';
 import type { Actor, AdminHost } from '../../host.ts';
 import { numberCursor } from '../page.ts';
@@ -60,6 +62,20 @@ async function edit(
   }
 }
 
+/** Files of authorities in rows of the request are looked at now: the form has them before it, a commit does not. */
+async function requireAuthorities(
+  host: AdminHost,
+  rows: readonly { readonly value: TableValue; readonly path: Path }[],
+): Promise<void> {
+  const named = rows.flatMap(({ value, path }) =>
+    typeof value === 'object' && value !== null && 'ca' in value && typeof value.ca === 'string'
+      ? { file: value.ca, path: [...path, 'ca'] }
+      : [],
+  );
+  const problem = await authorityProblem(host.dataDirectory, named);
+  if (problem !== null) throw problem;
+}
+
 const nowhere = (table: TableName): Given => ({ table, first: -1, pointer: () => '' });
 
 export const tableRoutes = [
@@ -93,7 +109,11 @@ export const tableRoutes = [
     params: tableParamsSchema,
     body: newRowsSchema,
     large: true,
-    handler: ({ host, caller, params: { table }, body }) => {
+    handler: async ({ host, caller, params: { table }, body }) => {
+      await requireAuthorities(
+        host,
+        body.values.map((value, index) => ({ value, path: ['values', index] })),
+      );
       const add = (config: GatewayConfig, given: Given) => {
         given.first = config[table].length;
         return withRows(config, table, body.values);
@@ -108,7 +128,8 @@ export const tableRoutes = [
     summary: 'Change a row of a list of your candidate, or its place',
     params: tableParamsSchema,
     body: rowSchema,
-    handler: ({ host, caller, params: { table }, body: { id, value, place } }) => {
+    handler: async ({ host, caller, params: { table }, body: { id, value, place } }) => {
+      if (value !== undefined) await requireAuthorities(host, [{ value, path: ['value'] }]);
       const put = (config: GatewayConfig, given: Given) => {
         const moved = place === undefined ? config : withRowAt(config, table, id, place);
         given.first = indexOf(moved, table, id);
