@@ -136,10 +136,14 @@ export const tlsReports = object(
     spread: duration('4h', 'Reports about a day go out within this after its end (UTC) and ten minutes.', {
       most: '12h',
     }),
-    retryFor: duration('24h', 'A report that nobody takes is given up this long after the first attempt.', {
-      least: '1m',
-      most: '7d',
-    }),
+    retryFor: duration(
+      '24h',
+      'A report that nobody takes is given up this long after the first attempt. So long a received one waits for the key of its signature (DKIM) while DNS does not answer.',
+      {
+        least: '1m',
+        most: '7d',
+      },
+    ),
     receive: Type.Array(text('A whole address.', { maxLength: 254 }), {
       elements: 'set',
       maxItems: 100,

@@ -105,8 +105,8 @@ export class MailWorker implements ThreadBody {
         this.#spool.setRoom(this.#delivery.room());
       },
       destination: (state) => this.#spool.destination(state),
-      takeReport: ({ body, envelope, mid }) =>
-        reportClient.take(body, mostMail(this.#snapshot.limits), { sender: envelope.sender, mid }),
+      takeReport: ({ body, envelope, mid, received }) =>
+        reportClient.take(body, mostMail(this.#snapshot.limits), { sender: envelope.sender, mid, received }),
       alert: (alert) => this.#spool.alert(alert),
     };
     this.#delivery = new Delivery(deliveryHost);

@@ -5,13 +5,11 @@ import type { MessagePort } from 'node:worker_threads';
 import { messageOf, PosternError } from '../errors.ts';
 import { type Failure, ourFailure } from '../smtp/failure.ts';
 import type { Body } from '../spool/protocol.ts';
-import type { ReportReceiver } from './receiver.ts';
+import type { MailOrigin, ReportReceiver } from './receiver.ts';
 
-interface Question {
+interface Question extends MailOrigin {
   readonly id: number;
   readonly message: Uint8Array;
-  readonly sender: string;
-  readonly mid: number;
 }
 
 interface Answer {
@@ -43,7 +41,7 @@ export class ReportClient {
   }
 
   /** Null: it is kept. Never rejects. `most`: bytes that are looked at. */
-  async take(body: Body, most: number, about: Pick<Question, 'sender' | 'mid'>): Promise<Failure | null> {
+  async take(body: Body, most: number, about: MailOrigin): Promise<Failure | null> {
     if (this.#queue.length >= mostWaiting) return ourFailure('4.3.2', 'too many reports wait to be read');
     await this.#turn();
     try {
@@ -95,12 +93,12 @@ export class ReportClient {
 
 /** The other end. */
 export function takeReportsOn(port: MessagePort, receiver: () => ReportReceiver | null): void {
-  port.on('message', async ({ id, message, sender, mid }: Question) => {
+  port.on('message', async ({ id, ...delivered }: Question) => {
     let later: string | null = null;
     try {
       const taker = receiver();
       if (taker === null) later = 'the gateway is starting';
-      else await taker.take({ via: 'mail', message, sender, mid });
+      else await taker.take({ via: 'mail', ...delivered });
     } catch (error) {
       later = messageOf(error);
     }

@@ -21,9 +21,16 @@ export interface ReceiverOptions {
   readonly now?: () => number;
 }
 
+/** `received`: when this gateway took it, ms since the epoch. */
+export interface MailOrigin {
+  readonly sender: string;
+  readonly mid: number;
+  readonly received: number;
+}
+
 /** A report as it came. */
 export type Delivered =
-  | { readonly via: 'mail'; readonly message: Uint8Array; readonly sender: string; readonly mid: number }
+  | ({ readonly via: 'mail'; readonly message: Uint8Array } & MailOrigin)
   | { readonly via: 'https'; readonly body: Buffer; readonly client: string };
 
 /** `problem`: why it cannot be read; it is noted and not kept. */
@@ -42,7 +49,10 @@ export class ReportReceiver {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Throws a temporary PosternError where it must be tried again: too many wait, or the history cannot be written. */
+  /**
+   * Throws a temporary PosternError where it must be tried again: too many wait, the history cannot be written, or DNS does not answer
+   * about the key of the sender's signature.
+   */
   async take(delivered: Delivered): Promise<Taken> {
     if (this.#waiting >= mostWaiting) {
       throw new PosternError('rate-limited', 'too many TLS reports wait', { temporary: true });
@@ -100,7 +110,12 @@ export class ReportReceiver {
       : await reportInBytes(delivered.body, snapshot.limits);
     const report = withId(parseReport(json, now), json);
     const signature: Signature =
-      checked === null ? { signer: '', text: 'by HTTPS, without a signature' } : signatureOf(checked, report.contact);
+      checked === null
+        ? { signer: '', text: 'by HTTPS, without a signature', later: false }
+        : signatureOf(checked, report.contact);
+    if (mail && signature.later && now - delivered.received < patience(snapshot)) {
+      throw new PosternError('dns', `whether it is signed cannot be told now: ${signature.text}`, { temporary: true });
+    }
     // RFC 8460 3: what comes by mail without one is to be ignored.
     const counted = !mail || signature.signer !== '' || !snapshot.tlsReports.signed;
     return {
@@ -113,6 +128,11 @@ export class ReportReceiver {
       report,
     };
   }
+}
+
+/** How long a mail waits for the key of its signature, ms; what would be given up before is kept as it is. */
+function patience({ tlsReports, retry }: Snapshot): number {
+  return tlsReports.signed ? Math.min(tlsReports.retryFor, retry.lifetime / 2) : 0;
 }
 
 /** Without an identifier it is known by what it says. */

@@ -2,7 +2,7 @@
 import { getDomain } from 'tldts';
 import type { MailResolver } from '../dns/resolver.ts';
 import { textsOf } from '../dns/text.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, PosternError } from '../errors.ts';
 import { headerCount } from './mime.ts';
 
 export interface Signature {
@@ -10,6 +10,8 @@ export interface Signature {
   readonly signer: string;
   /** In words. */
   readonly text: string;
+  /** DNS did not answer about a key that may be the sender's: another time it can be told. */
+  readonly later: boolean;
 }
 
 /** DNS is asked for no more keys than this. */
@@ -20,43 +22,58 @@ export interface Checked {
   /** Domains whose signatures hold, over the whole body. */
   readonly valid: readonly string[];
   readonly authors: readonly string[];
+  /** Domains whose key could not be had for now. */
+  readonly unknown: readonly string[];
   /** Why others do not. */
   readonly reasons: readonly string[];
 }
 
 /** Asks DNS for the keys. Never rejects. */
 export async function checkSignatures(message: Uint8Array, resolver: Pick<MailResolver, 'ask'>): Promise<Checked> {
-  const nothing = { valid: [], authors: [] };
+  const nothing = { valid: [], authors: [], unknown: [] };
   if (headerCount(message, 'dkim-signature') > mostSignatures) return { ...nothing, reasons: ['too many signatures'] };
   try {
     // Loaded with the first report that comes by mail.
     const { dkimVerify } = await import('mailauth/lib/dkim/verify.js');
+    const unanswered = new Set<string>();
     const { results, headerFrom } = await dkimVerify(Buffer.from(message), {
-      resolver: (name: string, type: string) => resolveText(resolver, name, type),
+      resolver: async (name: string, type: string) => {
+        try {
+          return await resolveText(resolver, name, type);
+        } catch (error) {
+          if (!(error instanceof PosternError && error.temporary)) throw error;
+          unanswered.add(name.toLowerCase());
+          throw new Error(error.message, { cause: error }); // its words, not its code
+        }
+      },
     });
     const valid: string[] = [];
+    const unknown: string[] = [];
     const reasons: string[] = [];
-    for (const { signingDomain, status, canonBodyLengthLimited } of results) {
+    for (const { signingDomain, selector, status, canonBodyLengthLimited } of results) {
       const domain = String(signingDomain ?? '').toLowerCase();
       if (domain === '') continue;
+      if (unanswered.has(`${selector}._domainkey.${domain}`.toLowerCase())) unknown.push(domain);
       if (status.result !== 'pass') reasons.push(`${domain}: ${status.result} ${status.comment ?? ''}`.trim());
       // RFC 8460 3: whoever could add to the body could change the report.
       else if (canonBodyLengthLimited === true) reasons.push(`${domain}: signed in part (l=)`);
       else valid.push(domain);
     }
-    return { valid, authors: [headerFrom ?? []].flat(), reasons };
+    return { valid, authors: [headerFrom ?? []].flat(), unknown, reasons };
   } catch (error) {
     return { ...nothing, reasons: [messageOf(error)] };
   }
 }
 
 /** `contact`: of the report; its organisation, or that of the author, must be the signer's. */
-export function signatureOf({ valid, authors, reasons }: Checked, contact: string): Signature {
+export function signatureOf({ valid, authors, unknown, reasons }: Checked, contact: string): Signature {
   const organizations = [contact, ...authors].map(organizationOf);
-  const signer = valid.find((domain) => organizations.includes(organizationOf(domain)));
-  if (signer !== undefined) return { signer, text: `signed by ${signer}` };
+  const isSender = (domain: string) => organizations.includes(organizationOf(domain));
+  const signer = valid.find(isSender);
+  if (signer !== undefined) return { signer, text: `signed by ${signer}`, later: false };
   const why = [...reasons, ...valid.map((domain) => `${domain}: not the domain of the sender`)];
-  return { signer: '', text: why.length === 0 ? 'not signed' : `no valid signature (${why.join('; ')})` };
+  const text = why.length === 0 ? 'not signed' : `no valid signature (${why.join('; ')})`;
+  return { signer: '', text, later: unknown.some(isSender) };
 }
 
 function organizationOf(address: string): string {

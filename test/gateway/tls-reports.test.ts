@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { SigningKeys } from '../../src/dkim/keys.ts';
+import { signMessage } from '../../src/dkim/sign.ts';
 import { Authority, authority, server, tlsaText } from '../dane/certificates.ts';
 import { startSignedZone } from '../dane/zone.ts';
 import { Peer } from '../delivery/peer.ts';
@@ -77,6 +79,7 @@ test('failures under MTA-STS and DANE are counted, reported by mail and HTTPS on
         `_25._tcp.mx.reports IN TLSA ${tlsaText(root, 3, 1, 1)}`,
         'rep IN A 127.9.5.3',
         'taker IN A 127.9.5.21',
+        's2._domainkey.sender IN CNAME x.broken.test.',
         `s1._domainkey.sender IN TXT "v=DKIM1; k=ed25519; p=${spki.subarray(-32).toString('base64')}"`,
       ]
         .join('\n')
@@ -184,6 +187,14 @@ tlsReports: { send: true, organization: "Sender & Co", contact: tls@sender.dane.
   await bring(text(json.replaceAll('Sender & Co', 'Forger')));
   await receiver.logged(/of Forger about .+; not signed\) is kept/);
   assert.doesNotMatch((await receiver.shell('tlsreports')).output, /Forger/, 'what is not signed does not count');
+  // DNS does not give the key of its sender: it waits in the queue like other mail.
+  const pem = readFileSync(keyFile, 'utf8');
+  const keys = new SigningKeys([{ domain: 'sender.dane.test', selector: 's2', key: pem }]);
+  const waiting = text(json.replaceAll('Sender & Co', 'Waits')).replace('x@evil.example', 'tls@sender.dane.test');
+  await bring(Buffer.from(signMessage(Buffer.from(waiting), keys, Date.now())).toString());
+  await receiver.logged(
+    /Delayed: .+ To: <tls@reports\.dane\.test> .+whether it is signed cannot be told now: .*DNS Soft Error looking up s2\._domainkey\.sender\.dane\.test \(TXT\)/i,
+  );
   const post = (body: string | Buffer) =>
     fetchFrom('127.9.5.3', 'rep.dane.test', root.cert, body).then(({ status }) => status);
   assert.equal(await post(json.replaceAll('Sender & Co', 'By web')), 201);

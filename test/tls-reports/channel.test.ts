@@ -17,7 +17,7 @@ test('reports are read a few at a time, and beyond a bound they wait in the queu
   port2.on('message', (question) => asked.push(question));
   const client = new ReportClient(port1, directory);
   const taken = Array.from({ length: 300 }, (_, mid) =>
-    client.take({ file: 'body', size: 1000 }, 600, { sender: '', mid }),
+    client.take({ file: 'body', size: 1000 }, 600, { sender: '', mid, received: 0 }),
   );
   const until = async (count: number) => {
     while (asked.length < count) await once(port2, 'message');

@@ -7,7 +7,10 @@ import { signMessage } from '../../src/dkim/sign.ts';
 import type { Found } from '../../src/dns/lookup.ts';
 import type { MailResolver } from '../../src/dns/resolver.ts';
 import { PosternError } from '../../src/errors.ts';
+import type { KeptReport } from '../../src/tls-reports/history.ts';
+import { ReportReceiver } from '../../src/tls-reports/receiver.ts';
 import { checkSignatures, signatureOf } from '../../src/tls-reports/signature.ts';
+import { RecordedLog, snapshotOf } from '../delivery/fixture.ts';
 
 const { privateKey } = generateKeyPairSync('ed25519');
 const raw = createPublicKey(privateKey).export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64');
@@ -27,8 +30,8 @@ function resolver(broken = false): Pick<MailResolver, 'ask'> {
   };
 }
 
-async function verdict(bytes: Uint8Array, contact: string, broken = false): Promise<string> {
-  return signatureOf(await checkSignatures(bytes, resolver(broken)), contact).text;
+async function verdict(bytes: Uint8Array, contact: string): Promise<string> {
+  return signatureOf(await checkSignatures(bytes, resolver()), contact).text;
 }
 
 test('a report counts as signed only by its own sender, whole and unchanged', async () => {
@@ -43,7 +46,57 @@ test('a report counts as signed only by its own sender, whole and unchanged', as
     'latin1',
   );
   assert.match(await verdict(other, 'tls@example.com'), /^no valid signature/, 'the fields of RFC 8460 5.3 are signed');
-  assert.match(await verdict(good, 'tls@example.com', true), /^no valid signature \(.*example\.com: temperror/);
+});
+
+test('DNS does not answer about the key: tried again for a day, then kept as not signed; a stranger’s signature waits for nobody', async () => {
+  const sign = (domain: string) => {
+    const text = JSON.stringify({
+      'contact-info': 'tls@example.com',
+      'report-id': domain,
+      'date-range': { 'start-datetime': '2026-11-20T00:00:00Z', 'end-datetime': '2026-11-20T23:59:59Z' },
+      policies: [{}],
+    });
+    const plain = `From: <tls@example.com>\r\nTLS-Report-Domain: example.net\r\nContent-Type: application/tlsrpt+json\r\n\r\n${text}\r\n`;
+    return Buffer.from(
+      signMessage(Buffer.from(plain), new SigningKeys([{ domain, selector: 's', key: pem }]), Date.now()),
+    );
+  };
+  const received = Date.parse('2026-11-21T01:00:00Z');
+  let now = received;
+  let broken = true;
+  const kept: KeptReport[] = [];
+  const snapshot = snapshotOf();
+  const receiver = new ReportReceiver({
+    history: {
+      keepTlsReport: async (report) => kept.push(report) > 0,
+      noteBadTlsReport: () => assert.fail('it can be read'),
+    },
+    resolver: () => ({ ...resolver(broken) }) as MailResolver,
+    snapshot: () => snapshot,
+    log: new RecordedLog(),
+    now: () => now,
+  });
+  const take = (message: Uint8Array) =>
+    receiver.take({ via: 'mail', message, sender: 'tls@example.com', mid: 1, received });
+  const good = sign('example.com');
+  await assert.rejects(
+    take(good),
+    (error) =>
+      error instanceof PosternError &&
+      error.temporary &&
+      /cannot be told now: no valid signature \(example\.com: temperror DNS failure: SERVFAIL\)/.test(error.message),
+  );
+  assert.deepEqual(kept, []);
+  await take(sign('evil.example'));
+  broken = false;
+  await take(good);
+  broken = true;
+  now += snapshot.tlsReports.retryFor;
+  await take(good);
+  assert.deepEqual(
+    kept.map(({ signer, counted }) => `${signer} ${counted}`),
+    [' false', 'example.com true', ' false'],
+  );
 });
 
 test('somebody else’s good signature is not the sender’s; a hundred signatures are not looked at', async () => {
