@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { ensureDemoCertificate } from '../tls/certificates.ts';
 import { assembleSnapshot } from './compile.ts';
 import { refuse } from './drafts.ts';
+import { formerSettings } from './former.ts';
 import { type FileStamp, readMaterial } from './material.ts';
-import { formerSettings, type RollOut, servicesThatDiffer } from './rollout.ts';
+import { type RollOut, servicesThatDiffer } from './rollout.ts';
 import type { GatewayConfig } from './schema.ts';
 import type { CertificateSettings, Snapshot } from './snapshot.ts';
 

@@ -1,7 +1,7 @@
 // Revisions that wait for a confirmation: without one in time what they changed is taken back. Kept in a file of its own, written
 // before the revision is, so that no crash leaves a revision in force that has forgotten it.
 import { join } from 'node:path';
-import { isPlainObject } from './node.ts';
+import { isPlainObject } from './plain-object.ts';
 import { RecordFile } from './record-file.ts';
 
 /** What waits. */

@@ -1,4 +1,5 @@
-import { isPlainObject, rootNode, type SchemaNode } from './node.ts';
+import { rootNode, type SchemaNode } from './node.ts';
+import { isPlainObject } from './plain-object.ts';
 import type { GatewayConfig } from './schema.ts';
 
 /**

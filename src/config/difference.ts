@@ -1,6 +1,7 @@
 // What differs between two configurations: by key path, lists by element.
 import { elementsOf, hasElements, same } from './elements.ts';
-import { isPlainObject, rootNode, type SchemaNode } from './node.ts';
+import { rootNode, type SchemaNode } from './node.ts';
+import { isPlainObject } from './plain-object.ts';
 import type { GatewayConfig } from './schema.ts';
 
 export interface Difference {

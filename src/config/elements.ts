@@ -1,6 +1,7 @@
 // Lists whose elements are told apart (by a key, or by being different) rather than counted.
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject, type SchemaNode } from './node.ts';
+import type { SchemaNode } from './node.ts';
+import { isPlainObject } from './plain-object.ts';
 
 /** True where elements of the list are compared and merged one by one; false where the list is one value. */
 export function hasElements(node: SchemaNode): boolean {

@@ -1,6 +1,7 @@
 // Two administrators' changes to one configuration, put together by key path.
 import { elementsOf, hasElements, same } from './elements.ts';
-import { isPlainObject, type PlainObject, rootNode, type SchemaNode } from './node.ts';
+import { rootNode, type SchemaNode } from './node.ts';
+import { isPlainObject, type PlainObject } from './plain-object.ts';
 import type { GatewayConfig } from './schema.ts';
 
 export interface Merge {

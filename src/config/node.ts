@@ -1,4 +1,5 @@
 // The schema as plain JSON Schema, for everything that walks it: defaults, validation, merging, diffs, printing, docs.
+import { isPlainObject } from './plain-object.ts';
 import { configSchema } from './schema.ts';
 import { parseDuration, parseSize } from './units.ts';
 
@@ -33,12 +34,6 @@ export interface SchemaNode {
 export const rootNode: SchemaNode = configSchema as SchemaNode;
 
 export type Path = readonly (string | number)[];
-export type PlainObject = { readonly [key: string]: unknown };
-
-export function isPlainObject(value: unknown): value is PlainObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The allowed values of a union of literals, or null for any other schema. */
 export function literalsOf(node: SchemaNode): readonly (string | number)[] | null {
   const values: (string | number)[] = [];

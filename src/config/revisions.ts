@@ -9,7 +9,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
 import { listDirectory, makeDirectory, removeDurably, removeRemains, writeDurably } from './durable.ts';
-import { isPlainObject } from './node.ts';
+import { isPlainObject } from './plain-object.ts';
 import type { GatewayConfig } from './schema.ts';
 import { restoreDocument } from './validate.ts';
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { differences } from './difference.ts';
 import { same } from './elements.ts';
-import { isPlainObject } from './node.ts';
+import { isPlainObject } from './plain-object.ts';
 import { RecordFile, readRecord } from './record-file.ts';
 import type { GatewayConfig } from './schema.ts';
-import type { FormerSettings, Snapshot } from './snapshot.ts';
+import type { FormerSettings } from './snapshot.ts';
 
 /** Peers whose failing was announced by a preview. */
 export interface Foretold {
@@ -97,12 +97,6 @@ export function checkRollOut(before: GatewayConfig, after: GatewayConfig): void 
   );
 }
 
-/** What of a snapshot may be one thing for the share and another for the others. */
-export function formerSettings(snapshot: Snapshot): FormerSettings {
-  const { revision, tls, listeners, gui, certificates, destinations, exceptions } = snapshot;
-  return { revision, tls, listeners, gui, certificates, destinations, exceptions };
-}
-
 /** Services whose peers have other settings under the one than under the other. */
 export function servicesThatDiffer(former: FormerSettings, next: FormerSettings): readonly RollOutService[] {
   const services: RollOutService[] = [];
@@ -128,15 +122,3 @@ const outboundOf = (settings: FormerSettings) => [
 function pairsOf({ certificates }: FormerSettings, name: string | undefined) {
   return certificates.find((certificate) => certificate.name === name)?.pairs ?? null;
 }
-
-/** The snapshot as the peers outside the share see it; null: there is no roll-out. */
-export function formerSnapshot(snapshot: Snapshot): Snapshot | null {
-  if (snapshot.rollOut === null) return null;
-  let former = formers.get(snapshot);
-  if (former === undefined) {
-    former = { ...snapshot, ...snapshot.rollOut.former, rollOut: null };
-    formers.set(snapshot, former);
-  }
-  return former;
-}
-const formers = new WeakMap<Snapshot, Snapshot>();

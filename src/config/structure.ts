@@ -1,16 +1,8 @@
 // A document against the schema: unknown keys, missing keys, wrong types, values out of range.
 import { PosternError } from '../errors.ts';
 import { type ConfigIssue, nearest } from './issue.ts';
-import {
-  amountOf,
-  expectation,
-  isPlainObject,
-  literalsOf,
-  type Path,
-  type PlainObject,
-  rootNode,
-  type SchemaNode,
-} from './node.ts';
+import { amountOf, expectation, literalsOf, type Path, rootNode, type SchemaNode } from './node.ts';
+import { isPlainObject, type PlainObject } from './plain-object.ts';
 import { quote } from './quote.ts';
 
 /** A hopelessly wrong document is not worth a longer list. */

@@ -1,7 +1,7 @@
 // Documents of older formats. `schema: 1` is from before TLS 1.3 was known: it is upgraded as the reference system does it
 // (AsyncOS 15.5: exactly 1.1 and 1.2 on all services; 1.0 obsolete and off, 1.3 opt-in).
 import type { ConfigIssue } from './issue.ts';
-import { isPlainObject, type PlainObject } from './node.ts';
+import { isPlainObject, type PlainObject } from './plain-object.ts';
 
 export interface Upgrade {
   /** The document in the present format; the input itself where nothing had to be done. */

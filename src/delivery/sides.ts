@@ -1,5 +1,5 @@
 // While a change of TLS is rolled out, hosts in the share meet its settings and the others the former ones: both, side by side.
-import { formerSnapshot } from '../config/rollout.ts';
+import { formerSnapshot } from '../config/former.ts';
 import { Share } from '../config/share.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { TlsControls } from '../tls/policy.ts';

@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import type { People, SetupLink } from '../admin/auth/people.ts';
 import { ShellServer } from '../admin/shell/server.ts';
-import { WebService } from '../admin/web/service.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { ConfigStore } from '../config/store.ts';
 import { createResolver } from '../dns/stub.ts';
@@ -24,6 +23,7 @@ import { ControlHost } from './control-host.ts';
 import { lockDirectory } from './lock.ts';
 import { PreviewThread } from './preview.ts';
 import { ThreadPool } from './thread-pool.ts';
+import { WebPart } from './web-part.ts';
 
 export interface GatewayOptions {
   readonly dataDirectory: string;
@@ -50,7 +50,7 @@ export class Gateway {
   readonly #log: LedgerSink;
   readonly #undo: readonly (() => Promise<void> | void)[];
   readonly #watching = new AbortController();
-  #web: WebService | null = null;
+  #web: WebPart | null = null;
   #reports: ReportReceiver | null = null;
   #people: People | null = null;
   #stopped: Promise<void> | null = null;
@@ -187,7 +187,7 @@ export class Gateway {
     this.#people = host.people;
     this.#reports = host.reportReceiver;
     undo.push(() => host.people.close());
-    const web = await WebService.create({ host, snapshot: this.snapshot, assets: builtUi });
+    const web = new WebPart({ host, assets: builtUi });
     undo.push(() => web.stop(webGrace));
     await web.prepare(this.snapshot);
     web.activate();

@@ -1,6 +1,6 @@
 // The listeners of one mail worker and their TLS. A commit closes no listener that stays: closing one resets the connections
 // that wait in its accept queue.
-import { formerSnapshot } from '../config/rollout.ts';
+import { formerSnapshot } from '../config/former.ts';
 import { Share } from '../config/share.ts';
 import type { CertificateSettings, Snapshot } from '../config/snapshot.ts';
 import { isLocalAddress } from '../delivery/own-address.ts';

@@ -1,6 +1,6 @@
 // What a roll-out has shown so far: who was there, who fails, and whether that is more than was foretold.
 
-import { isPlainObject } from '../config/node.ts';
+import { isPlainObject } from '../config/plain-object.ts';
 import type { RollOut } from '../config/rollout.ts';
 import type { RollOutPeer } from '../ledger/protocol.ts';
 import { networkOf } from '../network.ts';

@@ -3,8 +3,9 @@
 import { join } from 'node:path';
 import type { Actor, AdminHistory, AdminQueue, RollOutView } from '../admin/host.ts';
 import { writeDurably } from '../config/durable.ts';
+import { formerSettings } from '../config/former.ts';
 import { readRecord } from '../config/record-file.ts';
-import { formerSettings, type RollOut } from '../config/rollout.ts';
+import type { RollOut } from '../config/rollout.ts';
 import { Share } from '../config/share.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { Author, ConfigApply, ConfigStore } from '../config/store.ts';

@@ -1,7 +1,6 @@
 // What was in force when a peer refused us: `TLS 1.2, 1.3 (revision 12)`.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { RevisionFiles } from '../config/revisions.ts';
 
 /** A text for each of the revisions that can still be read; they are written once and never changed. */
 export async function describeRevisions(
@@ -11,6 +10,8 @@ export async function describeRevisions(
   const texts = new Map<number, string>();
   const directory = join(dataDirectory, 'config', 'revisions');
   if (numbers.length === 0 || !existsSync(directory)) return texts;
+  // Only where somebody refused us: with the schema it is most of what this thread would load.
+  const { RevisionFiles } = await import('../config/revisions.ts');
   const files = await RevisionFiles.openToRead(directory);
   for (const number of numbers) {
     try {

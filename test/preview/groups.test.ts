@@ -1,7 +1,7 @@
 // The group that a client met, by replay: real hellos and real OpenSSL, under the settings of who asks.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formerSettings } from '../../src/config/rollout.ts';
+import { formerSettings } from '../../src/config/former.ts';
 import { Share } from '../../src/config/share.ts';
 import type { DerivedAnswer } from '../../src/ledger/observations/groups.ts';
 import { ReplayedGroups } from '../../src/preview/groups.ts';

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../../config/node.ts';
+import { isPlainObject } from '../../config/plain-object.ts';
 
 /** JSON merge patch (RFC 7396). `__proto__` is a key like any other: the configuration layer will not know it. */
 export function mergePatch(target: unknown, patch: unknown): unknown {

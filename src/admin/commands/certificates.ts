@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { listDirectory, makeDirectory, removeDurably, writeDurably } from '../../config/durable.ts';
 import { parseHostname } from '../../config/names.ts';
-import { isPlainObject } from '../../config/node.ts';
+import { isPlainObject } from '../../config/plain-object.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { messageOf, PosternError } from '../../errors.ts';
 import { checkCertificatePair } from '../../tls/certificates.ts';

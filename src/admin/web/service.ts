@@ -1,7 +1,7 @@
 // The web service as the gateway sees it: prepared and activated with each commit, stopped at the end.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
-import { formerSnapshot } from '../../config/rollout.ts';
+import { formerSnapshot } from '../../config/former.ts';
 import { Share } from '../../config/share.ts';
 import type { Snapshot } from '../../config/snapshot.ts';
 import { plainAddress } from '../../smtp/access.ts';
