@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { temporaryDirectory } from '../gateway/harness.ts';
-import { chromiumPath, openPage, setUp } from './chromium.ts';
+import { chromiumPath, openPage, picture, setUp } from './chromium.ts';
 import { startWebGateway } from './web-gateway.ts';
 
 const skip = chromiumPath === null ? 'chromium is not installed' : false;
@@ -124,20 +124,66 @@ test('tables of the configuration', { skip, timeout: 600_000 }, async (t) => {
     await page.getByRole('row').nth(1).filter({ hasText: 'SECOND' }).waitFor();
   });
 
-  await t.test('a destination with TLS that is verified', async () => {
+  /** Opens a list of the dialog and chooses from it. */
+  const select = async (list: string, option: string) => {
+    const name = new RegExp(`^${list}`);
+    await dialog(page).getByRole('combobox', { name }).or(dialog(page).getByRole('textbox', { name })).first().click();
+    await page.getByRole('option', { name: option, exact: true }).click();
+  };
+
+  await t.test('a destination with TLS that is verified, by CAs of its own', async () => {
     await page.goto('/policies/destinations');
     await page.getByRole('button', { name: 'Add destination' }).click();
     await dialog(page).getByRole('textbox', { name: 'Destination' }).fill('partner.example');
-    await dialog(page)
-      .getByRole('combobox', { name: 'TLS' })
-      .or(dialog(page).getByRole('textbox', { name: 'TLS' }))
-      .first()
-      .click();
-    await page.getByRole('option', { name: 'Required, verify' }).click();
+    await select('TLS', 'Required, verify');
     await dialog(page).getByLabel('Names in the certificate').fill('mx.partner.example');
+    await select('Trust anchors', "Custom CAs and the system's");
+    await dialog(page).getByLabel('File of the custom CAs').fill('nowhere.pem');
+    await select('Client certificate', 'demo');
+    await select('MTA-STS', 'Do not ask for a policy');
+    await submit(page);
+    await dialog(page).getByText('there is no such file', { exact: false }).waitFor();
+    assert.equal(await dialog(page).getByLabel('File of the custom CAs').getAttribute('aria-invalid'), 'true');
+    await dialog(page).getByLabel('File of the custom CAs').fill('certificates/demo-ecdsa.crt');
     await submit(page);
     await closed(page);
-    await row(page, 'partner.example').getByText('Required, verify').waitFor();
+    const added = row(page, 'partner.example');
+    for (const text of [
+      'Required, verify',
+      'Names: mx.partner.example',
+      "Custom CAs: certificates/demo-ecdsa.crt, and the system's",
+      'Client certificate: demo',
+      'MTA-STS is not asked for',
+    ]) {
+      await added.getByText(text, { exact: true }).waitFor();
+    }
+    await page.getByRole('button', { name: 'Edit: partner.example' }).click();
+    await picture(page, 'destination-edit-1280');
+    await select('MTA-STS', 'Default');
+    await submit(page);
+    await closed(page);
+    await added.getByText('MTA-STS is not asked for').waitFor({ state: 'detached' });
+  });
+
+  await t.test('the default for all others, and what a sender demands', async () => {
+    await page.getByRole('button', { name: 'Add destination' }).click();
+    await dialog(page).getByRole('textbox', { name: 'Destination' }).fill('*');
+    await select('TLS', 'DANE where there is one');
+    await submit(page);
+    await closed(page);
+    await row(page, 'All others').getByText('DANE where there is one').waitFor();
+    await picture(page, 'destinations-1280');
+    await page.goto('/policies/senders');
+    await page.getByRole('button', { name: 'Add sender' }).click();
+    await dialog(page).getByLabel('Sender').fill('*@example.com');
+    await submit(page);
+    await dialog(page).getByText('has a "*"', { exact: false }).waitFor();
+    await dialog(page).getByLabel('Sender').fill('@legal.example');
+    await select('At least', 'Required, verify');
+    await picture(page, 'sender-add-1280');
+    await submit(page);
+    await closed(page);
+    await row(page, '@legal.example').getByText('Required, verify').waitFor();
   });
 
   await t.test('all of it is committed', async () => {
@@ -145,8 +191,8 @@ test('tables of the configuration', { skip, timeout: 600_000 }, async (t) => {
     await page.getByRole('button', { name: 'Commit Changes' }).last().click();
     await page.getByText('No Changes Pending').first().waitFor();
     const { output } = await web.gateway.shell(['showconfig']);
-    for (const word of ['submission', 'two.example', 'USEDNS', 'SECOND', 'mx.partner.example'])
-      assert.match(output, new RegExp(word));
+    const words = ['submission', 'two.example', 'USEDNS', 'SECOND', 'mx.partner.example', 'demo-ecdsa.crt', '@legal'];
+    for (const word of words) assert.match(output, new RegExp(word));
   });
   assert.deepEqual(complaints, []);
 });

@@ -114,6 +114,12 @@ export const routes: readonly Route[] = [
     page: page(() => import('../pages/network/destinations.tsx'), 'Destinations'),
   },
   {
+    path: '/policies/senders',
+    title: 'senders.title',
+    section: 'policies',
+    page: page(() => import('../pages/network/senders.tsx'), 'Senders'),
+  },
+  {
     path: '/policies/exceptions',
     title: 'exceptions.title',
     section: 'policies',

@@ -102,6 +102,40 @@ export const network: Readonly<Record<keyof typeof english, string>> = {
   'destinations.namesHelp': 'Einer je Zeile, einer genügt: host, domain, ein Name oder .example.com. Leer: host.',
   'destinations.connections': 'Gleichzeitige Verbindungen',
   'destinations.messages': 'Nachrichten je Verbindung',
+  'destinations.all': 'Alle anderen (*)',
+  'destinations.anchors': 'Vertrauensanker',
+  'destinations.anchorsHelp':
+    'Wessen Zertifikaten geglaubt wird, wo eines überprüft wird. Standard: nach dem weiteren Eintrag, sonst die des Systems.',
+  'destinations.anchors.own': 'Nur eigene CAs',
+  'destinations.anchors.both': 'Eigene CAs und die des Systems',
+  'destinations.ca': 'Datei mit den eigenen CAs (PEM)',
+  'destinations.caHelp':
+    'Auf dem Gateway, lesbar für dessen Benutzer. Ein relativer Name gilt unterhalb des Datenverzeichnisses.',
+  'destinations.certificate': 'Client-Zertifikat',
+  'destinations.certificateHelp':
+    'Wird seinen Hosts gezeigt, wo sie eines verlangen. Standard: nach dem weiteren Eintrag, sonst keines.',
+  'destinations.mtaSts': 'MTA-STS',
+  'destinations.mtaStsHelp': 'Standard: nach dem weiteren Eintrag, sonst mtaSts.check.',
+  'destinations.mtaSts.keep': 'Richtlinie der Domäne einhalten',
+  'destinations.mtaSts.ignore': 'Nicht nach einer Richtlinie fragen',
+  'destinations.shown.names': 'Namen: {names}',
+  'destinations.shown.ca': 'Eigene CAs: {file}',
+  'destinations.shown.caToo': 'Eigene CAs: {file}, und die des Systems',
+  'destinations.shown.certificate': 'Client-Zertifikat: {name}',
+  'destinations.shown.mtaSts.keep': 'MTA-STS wird eingehalten',
+  'destinations.shown.mtaSts.ignore': 'Nach MTA-STS wird nicht gefragt',
+
+  'senders.title': 'Absendersteuerung',
+  'senders.description':
+    'Womit Mail einzelner Absender mindestens hinausgeht. Für einzelne Empfänger: deren Adresse unter Zielsteuerung.',
+  'senders.add': 'Absender hinzufügen',
+  'senders.empty': 'Kein Absender verlangt mehr',
+  'senders.emptyText': 'Mail geht hinaus, wie es die Zielsteuerung sagt, wer immer sie sendet.',
+  'senders.sender': 'Absender',
+  'senders.senderHelp': 'Eine Adresse oder @example.com für alle einer Domäne.',
+  'senders.tls': 'Mindestens',
+  'senders.tlsHelp':
+    'Es hebt an, was darunter liegt, und senkt nichts. Was so nicht hinausgehen kann, wartet und kommt zuletzt zurück.',
 
   'certificates.title': 'Zertifikate',
   'certificates.description': 'Womit sich das Gateway anderen gegenüber ausweist, und bis wann.',

@@ -3,7 +3,6 @@ import { useQuery } from '@tanstack/react-query';
 import type { Certificates } from '../../../../src/admin/api/schemas/certificates.ts';
 import { request } from '../../api/client.ts';
 import { configurationKey } from '../../api/queries.ts';
-import { useLanguage } from '../../i18n/language.tsx';
 
 export const certificatesKey = [configurationKey, 'certificates'];
 
@@ -15,24 +14,29 @@ export function useCertificates() {
 }
 
 export interface CertificateSelectProps {
+  readonly label: string;
+  readonly description?: string;
+  /** Words for no certificate, whose value is ''; without: there must be one. */
+  readonly none?: string;
   readonly value: string;
   readonly error: string | undefined;
   readonly onChange: (name: string) => void;
 }
 
-/** The certificate of a service by its name. */
-export function CertificateSelect({ value, error, onChange }: CertificateSelectProps) {
-  const { t } = useLanguage();
+/** A certificate by its name. */
+export function CertificateSelect({ none, onChange, ...props }: CertificateSelectProps) {
   const { data } = useCertificates();
-  const names = new Set([...(data?.items.map(({ name }) => name) ?? []), value]);
+  const names = new Set([...(data?.items.map(({ name }) => name) ?? []), props.value]);
+  names.delete('');
   return (
     <Select
-      label={t('listeners.certificate')}
-      data={[...names]}
+      {...props}
+      data={[
+        ...(none === undefined ? [] : [{ value: '', label: none }]),
+        ...[...names].map((name) => ({ value: name, label: name })),
+      ]}
       allowDeselect={false}
-      value={value}
-      error={error}
-      onChange={(name) => onChange(name ?? value)}
+      onChange={(name) => onChange(name ?? props.value)}
     />
   );
 }

@@ -70,6 +70,7 @@ export function Listeners() {
               onChange={(tls) => set({ ...value, tls: (tls ?? 'preferred') as (typeof levels)[number] })}
             />
             <CertificateSelect
+              label={t('listeners.certificate')}
               value={value.certificate}
               error={problem('certificate')}
               onChange={(certificate) => set({ ...value, certificate })}
