@@ -166,6 +166,17 @@ spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }
     assert.match((await again.shell('confirm')).output, /revision 6 stays in force/);
     assert.match((await again.shell('rollout all')).output, /nothing is being rolled out/i);
   });
+
+  await again.shell([...load(config(both)), 'commitrollout 20 6s 0 0 "once more" Y Y']);
+  const { until } = JSON.parse(readFileSync(join(data, 'config', 'rollout.json'), 'utf8'));
+  await again.kill();
+  await sleep(Math.max(0, until - Date.now()));
+  const later = await startGateway(t, { data, arguments: ['--workers', '2'] });
+  await t.test('its time is over while nothing runs: the next start gives it to all', async () => {
+    await systemLog(later, /revision 7 goes to all peers; 0 of 0 peers in the share failed/);
+    assert.equal(await from(other, '-tls1_2'), 'TLSv1.2');
+    assert.match((await later.shell('rollout')).output, /State: +went to all, /);
+  });
 });
 
 async function knownWith12(port: number, address: string): Promise<void> {
@@ -177,13 +188,15 @@ async function knownWith12(port: number, address: string): Promise<void> {
   client.end();
 }
 
-test('outgoing: the address that is dialled chooses; on purpose to all and back', async (t: TestContext) => {
-  const [port, remote] = [await freePort(), await freePort()];
+test('outgoing and web: the address that is dialled, or that dials, chooses; on purpose to all and back', async (t: TestContext) => {
+  const [port, remote, gui] = [await freePort(), await freePort(), await freePort()];
   const rollOut = ['sslconfig outbound 1', '', '', 'commitrollout 50 10m 0 0 "1.3 alone" Y Y'];
   const nets = Array.from({ length: 60 }, (_, net) => net + 1);
   const gateway = await startGateway(t, {
     config: `hostname: gw.example.com
-gui: { ports: [] }
+gui: { address: 127.0.0.1, ports: [${gui}], certificate: one }
+certificates:
+  - { name: one, cert: ${one.certFile}, key: ${one.keyFile} }
 listeners:
   - { name: inbound, address: 127.0.0.1, port: ${port} }
 relay: [127.0.0.1]
@@ -218,4 +231,15 @@ spool: { reserve: 1MiB, lowWater: 16MiB, lowWaterShare: 0.001 }
   assert.match(output, /All peers have the new settings\./);
   assert.match(output, /State: +went to all, /);
   await systemLog(gateway, /revision 6 goes to all peers by /);
+
+  await gateway.shell(['sslconfig gui 1', '', '', 'commitrollout 50 10m 0 0 "1.3 alone" Y Y']);
+  const web = sides(gateway.data);
+  const browser = async (address: string) =>
+    negotiated((await opensslClient(gui, ['-bind', `${address}:0`, '-tls1_2', ...anyLevel])).output)?.protocol;
+  assert.equal(await browser(web.outside(61, 120)), 'TLSv1.2');
+  const refused = web.inside(61, 120);
+  assert.equal(await browser(refused), undefined);
+  const told = await systemLog(gateway, /Alert: Revision 7 is taken back from 50 % of the peers/);
+  assert.ok(told.includes(`${refused}, web UI`), told);
+  assert.equal(await browser(refused), 'TLSv1.2');
 });
