@@ -18,7 +18,7 @@ import {
 } from './names.ts';
 import { builtInGroups } from './rules.ts';
 import { defaultCiphers, type GatewayConfig } from './schema.ts';
-import type { CertificateSettings, Snapshot } from './snapshot.ts';
+import type { CertificateSettings, FormerSettings, Snapshot } from './snapshot.ts';
 import { parseDuration, parseSize } from './units.ts';
 
 export interface CompileContext {
@@ -169,7 +169,7 @@ function exceptionsNow(config: GatewayConfig, now: number): Snapshot['exceptions
 /** An exception of a destination is a part of its entry; where there is none, it brings one. */
 function withExceptions(
   exceptions: Snapshot['exceptions'],
-  destinations: GatewayConfig['destinations'],
+  destinations: Snapshot['destinations'],
 ): Snapshot['destinations'] {
   const outbound = new Map(
     exceptions.filter(({ service }) => service === 'outbound').map(({ peer, settings }) => [peer, settings]),
@@ -181,6 +181,17 @@ function withExceptions(
     return tlsException === undefined ? entry : { ...entry, tlsException };
   });
   return [...extended, ...[...outbound].map(([domain, tlsException]) => ({ domain, tlsException }))];
+}
+
+/** What is left when exceptions end and nothing else changes. `config`: what `settings` was compiled from. */
+export function withoutEnded<T extends FormerSettings>(settings: T, config: GatewayConfig, now: number): T {
+  const exceptions = settings.exceptions.filter(({ until }) => until > now);
+  if (exceptions.length === settings.exceptions.length) return settings;
+  const configured = new Set(config.destinations.map(({ domain }) => sure(parseDestination(domain))));
+  const own = settings.destinations.flatMap(({ tlsException: _, ...entry }) =>
+    configured.has(entry.domain) ? [entry] : [],
+  );
+  return { ...settings, exceptions, destinations: withExceptions(exceptions, own) };
 }
 
 /**

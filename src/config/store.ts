@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { messageOf, PosternError } from '../errors.ts';
 import { type Candidate, CandidateFiles } from './candidates.ts';
+import { withoutEnded } from './compile.ts';
 import { type Compiled, SnapshotCompiler, withFormer } from './compiler.ts';
 import { openConfirmation, type Waiting } from './confirmation.ts';
 import { differenceLines } from './difference.ts';
@@ -446,19 +447,37 @@ export class ConfigStore {
       if (exceptions.some(({ until }) => until <= this.#now())) reasons.push('exceptions');
       if ((await changedFiles(this.#stamps)).length > 0) reasons.push('files');
       if (reasons.length === 0) return [];
-      const { number } = this.#present;
-      const { snapshot, stamps } = await this.#compilePresent();
-      if (same(snapshot, this.#snapshot)) {
-        this.#stamps = stamps;
-        return [];
+      let compiled: Compiled;
+      try {
+        compiled = await this.#compilePresent();
+      } catch (error) {
+        // A wrong file keeps nothing in force that has ended.
+        await this.#replace(await this.#withoutEnded(this.#snapshot), apply);
+        throw error;
       }
-      await this.#handover.prepare(apply, snapshot);
-      this.#snapshot = snapshot;
-      this.#stamps = stamps;
-      const problem = await this.#handover.activate(apply, number);
-      if (problem !== null) throw new PosternError('timeout', problem, { temporary: true });
-      return reasons;
+      const changes = !same(compiled.snapshot, this.#snapshot);
+      if (changes) await this.#replace(compiled.snapshot, apply);
+      this.#stamps = compiled.stamps;
+      return changes ? reasons : [];
     });
+  }
+
+  /** Another snapshot of the same revision. */
+  async #replace(snapshot: Snapshot, apply: ConfigApply): Promise<void> {
+    if (snapshot === this.#snapshot) return;
+    await this.#handover.prepare(apply, snapshot);
+    this.#snapshot = snapshot;
+    const problem = await this.#handover.activate(apply, this.#present.number);
+    if (problem !== null) throw new PosternError('timeout', problem, { temporary: true });
+  }
+
+  async #withoutEnded(snapshot: Snapshot): Promise<Snapshot> {
+    const now = this.#now();
+    const next = withoutEnded(snapshot, this.#present.config, now);
+    const replaces = this.#rollOut.value?.replaces;
+    if (next.rollOut === null || replaces === undefined) return next;
+    const former = withoutEnded(next.rollOut.former, (await this.revision(replaces)).config, now);
+    return former === next.rollOut.former ? next : { ...next, rollOut: { ...next.rollOut, former } };
   }
 
   /** Calls `listener` after whatever may have changed something: a candidate, the revision in force. Returns what ends it. */

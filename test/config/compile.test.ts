@@ -343,3 +343,44 @@ test('an exception counts until the end of its last day; then the threads get a 
   assert.deepEqual(store.current().exceptions, []);
   assert.deepEqual(await store.reload(apply), [], 'once');
 });
+
+test('a file that is broken meanwhile keeps no exception in force that has ended', async (context) => {
+  const dataDirectory = temporaryDirectory(context);
+  makeCertificate(dataDirectory, 'mx', ecdsa);
+  let clock = Date.now();
+  const day = 24 * 3600 * 1000;
+  const until = (days: number) =>
+    `owner: A, reason: B, expires: ${new Date(clock + days * day).toISOString().slice(0, 10)}`;
+  const initial = `${twoCertificates}
+destinations: [{ domain: kept.example, tls: required }]
+exceptions:
+  - { peer: 10.0.0.0/8, service: inbound, versions: [TLSv1.1], ${until(1)} }
+  - { peer: 10.1.0.0/16, service: inbound, versions: [TLSv1.1], ${until(9)} }
+  - { peer: kept.example, service: outbound, versions: [TLSv1.1], ${until(1)} }
+  - { peer: brought.example, service: outbound, versions: [TLSv1.1], ${until(1)} }
+  - { peer: later.example, service: outbound, versions: [TLSv1.1], ${until(9)} }
+`;
+  const store = await ConfigStore.open(dataDirectory, { initial, demo, now: () => clock });
+  assert.equal((await store.snapshot()).exceptions.length, 5);
+  writeFileSync(join(dataDirectory, 'mx.crt'), 'broken\n');
+  clock += 3 * day;
+  const apply = recorder();
+  await assert.rejects(store.reload(apply), /certificates\[mx\]\.cert: mx\.crt: /);
+  assert.deepEqual(apply.steps, ['prepare 1', 'activate 1']);
+  const { exceptions, destinations, certificates } = store.current();
+  assert.deepEqual(
+    exceptions.map(({ peer }) => peer),
+    ['10.1.0.0/16', 'later.example'],
+  );
+  const left = destinations.map(({ domain, tls, tlsException }) => [domain, tls, tlsException?.versions[0]]);
+  assert.deepEqual(left, [
+    ['kept.example', 'required', undefined],
+    ['later.example', undefined, 'TLSv1.1'],
+  ]);
+  assert.equal(certificates.length, 2, 'the old certificate stays in use');
+  await assert.rejects(store.reload(apply), /mx\.crt/);
+  assert.equal(apply.steps.length, 2, 'once');
+  makeCertificate(dataDirectory, 'mx', ecdsa);
+  assert.deepEqual(await store.reload(apply), ['files']);
+  assert.deepEqual(store.current().destinations, destinations, 'as compiled from the files');
+});
