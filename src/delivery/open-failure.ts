@@ -101,7 +101,9 @@ function passing(failure: Failure, status: string): Failure {
 /** With who asks for TLS and what can be done: whoever reads a notice shall know. RFC 8689 4.2.1: without TLS such mail bounces. */
 export function tlsFailure(policy: TlsPolicy, status: string, text: string, fault: TlsFault, host: string): Failure {
   const demanded = policy.requireTls === 'demanded';
-  const asked = policy.trust === 'none' && !demanded ? '' : ` (asked for by ${policy.why})`;
+  // Where there are no records the refusal says itself what is asked for.
+  const known = policy.check === 'dane' && policy.tlsa.length === 0;
+  const asked = known || (policy.trust === 'none' && !demanded) ? '' : ` (asked for by ${policy.why})`;
   const remedy = remedyOf(policy, fault, host);
   const whole = `${text}${asked}${remedy === '' ? '' : `; ${remedy}`}`;
   if (fault === 'refused') return status.startsWith('5') ? ourBounce(status, whole) : ourFailure(status, whole);

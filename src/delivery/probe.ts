@@ -102,6 +102,8 @@ class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
   #retryLegacy = false;
   #failure: string | null = null;
   #explanation: string | null = null;
+  /** EHLO in TLS was answered: all is known. Some servers hang up at QUIT. */
+  #answered = false;
   #over = false;
 
   constructor(socket: net.Socket, settings: ProbeSettings, legacy: boolean, done: (result: ProbeResult) => void) {
@@ -159,6 +161,7 @@ class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
   }
 
   ready(): void {
+    this.#answered = true;
     this.#client.quit();
   }
 
@@ -193,7 +196,7 @@ class Probe implements ClientOwner<OutgoingMessage>, LinkOwner {
       local: this.#link.localAddress,
       seen: this.#seen,
       shaken: this.#shaken,
-      failure: end.kind === 'quit' ? null : failure,
+      failure: this.#answered ? null : failure,
       explanation: this.#explanation,
       retryLegacy: this.#retryLegacy,
     });

@@ -11,11 +11,24 @@ export function remedyOf(policy: TlsPolicy, fault: TlsFault, host: string): stri
 }
 
 function requireTlsRemedy(policy: TlsPolicy, fault: TlsFault, host: string): string {
-  const repair =
-    fault === 'requiretls'
-      ? `${host} must offer REQUIRETLS (RFC 8689)`
-      : publishedRemedy(policy, fault, host) || `${host} needs a name that can be relied on, and a certificate for it`;
-  return `${repair}, or the message must be sent again without REQUIRETLS`;
+  const published = fault === 'requiretls' ? '' : publishedRemedy(policy, fault, host);
+  return `${published || requireTlsRepair(fault, host)}, or the message must be sent again without REQUIRETLS`;
+}
+
+/** Where the domain has published nothing that fails. */
+function requireTlsRepair(fault: TlsFault, host: string): string {
+  switch (fault) {
+    case 'requiretls':
+      return `${host} must offer REQUIRETLS (RFC 8689)`;
+    case 'refused':
+      return `${host} needs a name that can be relied on, and a certificate for it`;
+    case 'starttls':
+      return `${host} must offer STARTTLS, and REQUIRETLS behind it`;
+    case 'handshake':
+      return `TLS 1.2 or newer must work on ${host}`;
+    case 'certificate':
+      return `${host} needs a certificate for its name, of an authority that is trusted here`;
+  }
 }
 
 /** What the recipient's domain promises by MTA-STS or DANE, and its host does not keep. */

@@ -48,11 +48,12 @@ export const unnamedHost: TlsProblem = {
 export const noStartTls = (reason: string): TlsProblem => ({ type: 'starttls-not-supported', reason });
 
 /** Why a host was not even dialled; null: no affair of the domain's. */
-export function refusalProblem({ facts, wanted, sts }: TlsPolicy): TlsProblem | null {
+export function refusalProblem({ facts, check, sts }: TlsPolicy): TlsProblem | null {
   if (facts === null) return null;
   const { dane } = facts;
   if (dane?.kind === 'failed') return { type: 'dnssec-invalid', reason: dane.why };
-  if (wanted === 'dane-only' && dane !== null && dane.kind !== 'usable') {
+  // RFC 8460 4.3.2.1: the configuration demands DANE. REQUIRETLS of a message does not: a certificate of an authority would do.
+  if (check === 'dane' && dane !== null && dane.kind !== 'usable') {
     return { type: dane.kind === 'unusable' ? 'tlsa-invalid' : 'dane-required', reason: dane.why };
   }
   return sts !== null && !sts.named ? unnamedHost : null;

@@ -1,4 +1,5 @@
 // What DNS says, what the server does, and what must come of it: one case of the table.
+import type { Envelope } from '../../src/smtp/envelope.ts';
 import type { StsPolicy } from '../../src/tls/mta-sts.ts';
 import type { PolicyAnswer } from '../mta-sts/policy-host.ts';
 import type { Issued } from './certificates.ts';
@@ -17,6 +18,8 @@ export const servers = [
   'stale',
   'common',
   'tastale',
+  /** Offers REQUIRETLS. */
+  'req',
   /** Nobody listens there. */
   'nobody',
 ] as const;
@@ -30,6 +33,8 @@ export interface Certificates {
   readonly root: Issued;
   /** Signed by the root. */
   readonly middle: Issued;
+  /** Signed by that, for the hosts of `ta`, `noroot` and `req`. */
+  readonly leaf: Issued;
   /** Of no server. */
   readonly stranger: Issued;
   /** For the policy hosts, but over; for another name. */
@@ -40,6 +45,16 @@ export interface Certificates {
 export interface Setting extends Certificates {
   readonly address: (server: ServerName) => string;
   readonly policyAddress: string;
+}
+
+export interface Rule {
+  /** Enhanced status code; of what is delivered none. */
+  readonly status?: string;
+  readonly alert: boolean;
+  /** `policy result`, of every session that the domain is told of (RFC 8460), in order. */
+  readonly report: readonly string[];
+  /** REQUIRETLS goes with MAIL. */
+  readonly passedOn?: boolean;
 }
 
 export interface Case {
@@ -69,10 +84,16 @@ export interface Case {
   readonly kept?: { readonly policy: StsPolicy; readonly age: number };
   /**
    * `none`, `encrypted`, `verified`, `dane`: delivered like that. Not delivered: `failed`: TLS is why; `dns`: no answer; `down`: no
-   * connection; `bounced`: there is no such host. The rest of the truth (log, alert, report) stands in outcomes.txt.
+   * connection; `bounced`: there is no such host; `returned`: it comes back as the message demands TLS. The rest of the truth (log,
+   * alert, report) stands in outcomes.txt.
    */
-  readonly got: 'none' | 'encrypted' | 'verified' | 'dane' | 'failed' | 'dns' | 'down' | 'bounced';
-  /** What posttls-finger says where it differs, and why that is in order; null: the level or MTA-STS is not Postfix's. */
+  readonly got: 'none' | 'encrypted' | 'verified' | 'dane' | 'failed' | 'dns' | 'down' | 'bounced' | 'returned';
+  /** What the message says of itself; of a bounce `required` too, with the null sender. */
+  readonly message?: Pick<Envelope, 'tls'> & Partial<Pick<Envelope, 'sender'>>;
+  /** What RFC 8689 makes of it where `got` alone does not say it. */
+  readonly rule?: Rule;
+  /** What posttls-finger says where it differs, and why that is in order; null: the level, MTA-STS or what the message says
+   * is not Postfix's. */
   readonly finger?: { readonly verdict: FingerVerdict; readonly why: string } | null;
 }
 

@@ -7,8 +7,11 @@ import { type Case, domainOf, type FingerVerdict } from './case.ts';
 
 export class Finger {
   readonly #settings = mkdtempSync(join(tmpdir(), 'postern-finger-'));
+  readonly #authorities: string;
 
-  constructor(resolver: string) {
+  /** `authorities`: a file with those of cases that name one. */
+  constructor(resolver: string, authorities: string) {
+    this.#authorities = authorities;
     writeFileSync(
       join(this.#settings, 'main.cf'),
       'compatibility_level = 3.6\nmyhostname = gw.example.com\nsmtp_tls_mandatory_protocols = >=TLSv1.2\nsmtp_tls_protocols = >=TLSv1.2\nsmtp_host_lookup = dns\ninet_protocols = ipv4\ndnssec_probe =\n',
@@ -25,11 +28,17 @@ export class Finger {
 
   /** Its output. In a mount namespace of its own, where /etc/resolv.conf names the resolver of the test. */
   async ask(one: Case): Promise<string> {
-    const script =
-      'mount --bind "$0" /etc/resolv.conf && exec posttls-finger -c -t 10 -T 10 -L summary,verbose -l "$1" "$2"';
+    const script = 'mount --bind "$0" /etc/resolv.conf && exec posttls-finger -c -t 10 -T 10 -L summary,verbose "$@"';
     const level = levels[one.level ?? 'dane'] ?? 'dane';
-    const args = ['--mount', 'sh', '-c', script, join(this.#settings, 'resolv.conf'), level, domainOf(one)];
-    const child = spawn('unshare', args, { env: { ...process.env, MAIL_CONFIG: this.#settings } });
+    const args = [
+      // What this side offers.
+      ...['-p', '>=TLSv1.2', '-l', level],
+      ...(one.entry?.['ca'] === undefined ? [] : ['-F', this.#authorities]),
+      domainOf(one),
+      ...(level === 'secure' ? matchesOf(one) : []),
+    ];
+    const shell = ['--mount', 'sh', '-c', script, join(this.#settings, 'resolv.conf')];
+    const child = spawn('unshare', [...shell, ...args], { env: { ...process.env, MAIL_CONFIG: this.#settings } });
     let output = '';
     const take = (chunk: Buffer) => {
       output += chunk.toString();
@@ -45,9 +54,19 @@ export class Finger {
 const levels: Readonly<Record<string, string>> = {
   preferred: 'may',
   required: 'encrypt',
+  'required-verify': 'secure',
   dane: 'dane',
   'dane-only': 'dane-only',
 };
+
+/** The names of the entry in Postfix's words. */
+function matchesOf({ entry }: Case): readonly string[] {
+  const names = (entry?.['names'] ?? ['host']) as readonly string[];
+  return names.flatMap((name) => {
+    if (name === 'host') return ['hostname'];
+    return name === 'domain' ? ['nexthop', 'dot-nexthop'] : [name];
+  });
+}
 
 /** What a Postfix with that policy would do: posttls-finger connects and tells, it does not decide. */
 export function fingerVerdict(output: string, level: string): FingerVerdict {
@@ -56,14 +75,17 @@ export function fingerVerdict(output: string, level: string): FingerVerdict {
   if (/Failed to establish session|lookup failed/.test(output)) return 'none';
   const signed = /DNSSEC-signed TLSA record/.test(output) && !/all TLSA records unusable/.test(output);
   const unusable = /unsupported TLSA certificate usage|all TLSA records unusable/.test(output);
-  if (/(Untrusted|Trusted|Anonymous) TLS connection established/.test(output)) return signed ? 'refused' : 'encrypted';
-  return signed || unusable || level === 'required' ? 'refused' : 'clear';
+  const verifies = level === 'required-verify';
+  if (/(Untrusted|Trusted|Anonymous) TLS connection established/.test(output))
+    return signed || verifies ? 'refused' : 'encrypted';
+  return signed || unusable || verifies || level === 'required' ? 'refused' : 'clear';
 }
 
 /** Ours, as posttls-finger would say it. */
 export function expectedOfFinger({ got }: Case): FingerVerdict {
   switch (got) {
     case 'dane':
+    case 'verified':
       return 'verified';
     case 'none':
       return 'clear';

@@ -50,6 +50,35 @@ export function levelCases({ ee, root, stranger, address }: Setting): readonly C
       got: 'verified',
       finger: null,
     },
+    // --- may, encrypt ---
+    { id: 'pself', what: 'preferred, self-signed', level: 'preferred', tlsa: [wrong], got: 'encrypted' },
+    {
+      id: 'pstrip',
+      what: 'preferred, STARTTLS stripped',
+      level: 'preferred',
+      server: 'strip',
+      tlsa: [wrong],
+      got: 'none',
+    },
+    { id: 'prefuse', what: 'preferred, STARTTLS refused', level: 'preferred', server: 'refuse', got: 'none' },
+    { id: 'ppost', what: 'preferred, Postfix', level: 'preferred', server: 'postfix', got: 'encrypted' },
+    {
+      id: 'pexp',
+      what: 'preferred, a certificate that is over',
+      level: 'preferred',
+      server: 'expired',
+      got: 'encrypted',
+    },
+    {
+      id: 'rexp',
+      what: 'required, a certificate that is over',
+      level: 'required',
+      server: 'expired',
+      got: 'encrypted',
+    },
+    { id: 'rpost', what: 'required, Postfix', level: 'required', server: 'postfix', got: 'encrypted' },
+    { id: 'rrefuse', what: 'required, STARTTLS refused', level: 'required', server: 'refuse', got: 'failed' },
+    { id: 'rold', what: 'required, a server with TLS 1.1 alone', level: 'required', server: 'old', got: 'failed' },
     {
       id: 'rstrip',
       what: 'required, STARTTLS stripped',
@@ -57,16 +86,14 @@ export function levelCases({ ee, root, stranger, address }: Setting): readonly C
       server: 'strip',
       tlsa: [],
       got: 'failed',
-      finger: null,
     },
-    { id: 'rself', what: 'required, self-signed', level: 'required', tlsa: [wrong], got: 'encrypted', finger: null },
+    { id: 'rself', what: 'required, self-signed', level: 'required', tlsa: [wrong], got: 'encrypted' },
     {
       id: 'vself',
       what: 'required-verify, self-signed',
       level: 'required-verify',
       tlsa: [],
       got: 'failed',
-      finger: null,
     },
     {
       id: 'vstrip',
@@ -75,7 +102,6 @@ export function levelCases({ ee, root, stranger, address }: Setting): readonly C
       server: 'strip',
       tlsa: [],
       got: 'failed',
-      finger: null,
     },
     {
       id: 'vca',
@@ -85,7 +111,6 @@ export function levelCases({ ee, root, stranger, address }: Setting): readonly C
       entry: { ca: 'root.pem' },
       tlsa: [],
       got: 'verified',
-      finger: null,
     },
     {
       id: 'vsystem',
@@ -94,7 +119,6 @@ export function levelCases({ ee, root, stranger, address }: Setting): readonly C
       server: 'ta',
       tlsa: [],
       got: 'failed',
-      finger: null,
     },
     {
       id: 'vboth',
@@ -104,7 +128,6 @@ export function levelCases({ ee, root, stranger, address }: Setting): readonly C
       entry: { ca: 'root.pem', systemCa: true },
       tlsa: [],
       got: 'verified',
-      finger: null,
     },
     {
       id: 'vname',
@@ -114,7 +137,6 @@ export function levelCases({ ee, root, stranger, address }: Setting): readonly C
       entry: { ca: 'root.pem', names: ['domain'] },
       tlsa: [],
       got: 'failed',
-      finger: null,
     },
     {
       id: 'vlist',
@@ -124,7 +146,6 @@ export function levelCases({ ee, root, stranger, address }: Setting): readonly C
       entry: { ca: 'root.pem', names: ['domain', 'other.example', '.ta.dane.test'] },
       tlsa: [],
       got: 'verified',
-      finger: null,
     },
   ];
 }

@@ -20,7 +20,6 @@ import type { Network } from './network.ts';
 import { startSignedZone } from './zone.ts';
 
 export interface AllCertificates extends Certificates {
-  readonly leaf: Issued;
   readonly staleLeaf: Issued;
   readonly staleMiddle: Issued;
   readonly belowStale: Issued;
@@ -35,7 +34,10 @@ export function makeCertificates(directory: Authority): AllCertificates {
     root,
     middle,
     staleMiddle,
-    leaf: directory.issue('leaf', { issuer: middle, extensions: server('*.ta.dane.test,DNS:*.noroot.dane.test') }),
+    leaf: directory.issue('leaf', {
+      issuer: middle,
+      extensions: server('*.ta.dane.test,DNS:*.noroot.dane.test,DNS:*.req.dane.test'),
+    }),
     staleLeaf: directory.issue('stale', { issuer: root, expired: true, extensions: server('*.stale.dane.test') }),
     belowStale: directory.issue('below-stale', { issuer: staleMiddle, extensions: server('*.tastale.dane.test') }),
     common: directory.issue('common', { subject: 'scommon.common.dane.test', issuer: root }),
@@ -63,6 +65,8 @@ export interface World {
   readonly stsLog: RecordedLog;
   /** Messages that any server took for the domain. */
   arrived(domain: string): number;
+  /** MAIL of that, as a server of openssl heard it. */
+  mailOf(domain: string): string | null;
 }
 
 interface Facts {
@@ -77,14 +81,14 @@ export async function startWorld(facts: Facts, ends: Ends): Promise<World> {
   const { network, cases } = facts;
   const zone = await startSignedZone(
     {
-      signed: `${cases.flatMap((one) => zoneOf(one, network)).join('\n')}\n`,
-      plain: `${cases.flatMap((one) => one.plain ?? []).join('\n')}\n`,
+      signed: `${cases.flatMap((one) => [...hostsOf(one, network), ...policyOf(one, network, '.dane.test')]).join('\n')}\n`,
+      plain: `${cases.flatMap((one) => [...(one.plain ?? []), ...policyOf(one, network, '.plain.test')]).join('\n')}\n`,
       forged: cases.flatMap((one) => one.forged ?? []),
     },
     resolverIn(network),
   );
   ends.add(zone.stop);
-  const arrived = await startServers(facts, ends);
+  const servers = await startServers(facts, ends);
   await startPolicies(facts, ends);
   const snapshot = snapshotOf(facts);
   const resolver = createResolver(snapshot, { hosts: '/dev/null' });
@@ -96,15 +100,15 @@ export async function startWorld(facts: Facts, ends: Ends): Promise<World> {
   ends.add(() => policies.stop());
   const sender = new Sender(snapshot, tmpdir(), resolver, policies);
   ends.add(() => sender.stop());
-  return { sender, snapshot, resolver, policies, stsLog, arrived };
+  return { sender, snapshot, resolver, policies, stsLog, ...servers };
 }
 
-async function startServers(facts: Facts, ends: Ends): Promise<World['arrived']> {
+async function startServers(facts: Facts, ends: Ends): Promise<Pick<World, 'arrived' | 'mailOf'>> {
   const { network, directory } = facts;
   const { leaf, staleLeaf, belowStale, staleMiddle, common, ee, expired, middle, root } = facts.certificates;
   const address = addressIn(network);
   const chain = (name: string, ...others: readonly Issued[]) => ['-cert_chain', directory.file(name, others)];
-  const programs: readonly (readonly [ServerName, Issued, readonly string[]])[] = [
+  const programs: readonly (readonly [ServerName, Issued, readonly string[], extension?: string])[] = [
     ['ee', ee, []],
     ['expired', expired, []],
     ['ta', leaf, chain('whole', middle, root)],
@@ -113,10 +117,11 @@ async function startServers(facts: Facts, ends: Ends): Promise<World['arrived']>
     ['stale', staleLeaf, chain('above', root)],
     ['tastale', belowStale, chain('old', staleMiddle, root)],
     ['common', common, chain('above', root)],
+    ['req', leaf, chain('whole', middle, root), 'REQUIRETLS'],
   ];
   const openssl = await Promise.all(
-    programs.map(async ([name, pair, args]) => {
-      const destination = await startOpensslDestination(pair, args, address(name), 25);
+    programs.map(async ([name, pair, args, extension]) => {
+      const destination = await startOpensslDestination(pair, args, address(name), 25, extension);
       ends.add(() => destination.close());
       return destination;
     }),
@@ -138,12 +143,17 @@ async function startServers(facts: Facts, ends: Ends): Promise<World['arrived']>
     [`smtpd_tls_cert_file = ${ee.certFile}`, `smtpd_tls_key_file = ${ee.keyFile}`, 'smtpd_tls_security_level = may'],
     address('postfix'),
   );
-  return (domain) => {
-    const to = `x@${domain}`;
-    const programs = openssl.flatMap((one) => one.recipients);
-    const own = [strip, refuse].flatMap((peer) => peer.messages.flatMap((message) => message.to));
-    const atPostfix = postfix.log().includes(`to=<${to}>`) ? 1 : 0;
-    return [...programs, ...own].filter((one) => one === to).length + atPostfix;
+  const recipient = (domain: string) => `x@${domain}`;
+  return {
+    arrived: (domain) => {
+      const to = recipient(domain);
+      const programs = openssl.flatMap((one) => one.recipients);
+      const own = [strip, refuse].flatMap((peer) => peer.messages.flatMap((message) => message.to));
+      const atPostfix = postfix.log().includes(`to=<${to}>`) ? 1 : 0;
+      return [...programs, ...own].filter((one) => one === to).length + atPostfix;
+    },
+    mailOf: (domain) =>
+      openssl.map((one) => one.mails.get(recipient(domain))).find((mail) => mail !== undefined) ?? null,
   };
 }
 
@@ -169,13 +179,12 @@ function keepPolicies(directory: string, cases: readonly Case[]): void {
   store.close();
 }
 
-function zoneOf(one: Case, network: Network): readonly string[] {
+/** What publishes the policy of a domain in that zone. */
+function policyOf(one: Case, network: Network, zone: string): readonly string[] {
   const { policy, records = ['v=STSv1; id=20260101;'] } = one;
-  const hosts = hostsOf(one, network);
-  if (policy === undefined) return hosts;
   const domain = domainOf(one);
+  if (policy === undefined || !domain.endsWith(zone)) return [];
   return [
-    ...hosts,
     ...records.map((text) => `_mta-sts.${domain}. IN TXT "${text}"`),
     `mta-sts.${domain}. IN A ${policyHostIn(network)}`,
   ];

@@ -11,15 +11,18 @@ export interface OpensslDestination {
   /** Recipients of the mail that arrived, in order. */
   readonly recipients: readonly string[];
   readonly bodies: readonly string[];
+  /** MAIL of the message for each recipient. */
+  readonly mails: ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 
-/** `pair`: names of files. `args`: further arguments of s_server, such as `-tls1_2`. */
+/** `pair`: names of files. `args`: further arguments of s_server, such as `-tls1_2`. `extension`: of EHLO inside TLS. */
 export async function startOpensslDestination(
   pair: { readonly certFile: string; readonly keyFile: string },
   args: readonly string[],
   address = '127.0.0.1',
   port = 0,
+  extension = '8BITMIME',
 ): Promise<OpensslDestination> {
   const tlsPort = await freePort();
   const server = spawn(
@@ -29,11 +32,18 @@ export async function startOpensslDestination(
   );
   const recipients: string[] = [];
   const bodies: string[] = [];
+  const mails = new Map<string, string>();
+  let mail = '';
   let input = '';
   let errors = '';
   let to: string[] = [];
   let body: string | null = null;
+  /** Of the connection whose turn it is. Lines before its EHLO are late ones of the one before. */
+  let greeted = false;
+  let hangUp = () => {};
   const answer = (line: string): string => {
+    const verb = line.slice(0, 4).toUpperCase();
+    if (!greeted && verb !== 'EHLO') return '';
     if (body !== null) {
       if (line !== '.') {
         body += `${line}\r\n`;
@@ -42,12 +52,14 @@ export async function startOpensslDestination(
       bodies.push(body);
       body = null;
       recipients.push(...to);
+      for (const one of to) mails.set(one, mail);
       return '250 2.0.0 OK\r\n';
     }
-    switch (line.slice(0, 4).toUpperCase()) {
+    switch (verb) {
       case 'EHLO':
+        greeted = true;
         to = [];
-        return '250-openssl.test\r\n250 8BITMIME\r\n';
+        return `250-openssl.test\r\n250 ${extension}\r\n`;
       case 'RCPT':
         to.push(/<(.*)>/.exec(line)?.[1] ?? '');
         return '250 2.1.5 OK\r\n';
@@ -55,9 +67,12 @@ export async function startOpensslDestination(
         body = '';
         return '354 go on\r\n';
       case 'QUIT':
-        return '221 2.0.0 bye\r\n';
+        // An answer that the client does not wait for would go to the next one: s_server reads it when it likes.
+        hangUp();
+        return '';
       case 'MAIL':
         to = [];
+        mail = line;
         return '250 2.1.0 OK\r\n';
       default:
         return '250 2.0.0 OK\r\n';
@@ -68,7 +83,8 @@ export async function startOpensslDestination(
     for (let end = input.indexOf('\r\n'); end >= 0; end = input.indexOf('\r\n')) {
       const line = input.slice(0, end);
       input = input.slice(end + 2);
-      server.stdin.write(answer(line));
+      const reply = answer(line);
+      if (reply !== '') server.stdin.write(reply);
     }
   });
   server.stderr.on('data', (chunk: Buffer) => {
@@ -92,12 +108,14 @@ export async function startOpensslDestination(
     await before;
     input = '';
     body = null;
+    greeted = false;
     const tls = net.connect(tlsPort, '127.0.0.1', () => {
       socket.write('220 2.0.0 go on\r\n');
       socket.pipe(tls);
       tls.pipe(socket);
     });
     keep(tls);
+    hangUp = () => tls.end();
     tls.on('close', () => {
       resolve();
       socket.end();
@@ -132,6 +150,7 @@ export async function startOpensslDestination(
     port: bound.port,
     recipients,
     bodies,
+    mails,
     close: async () => {
       for (const socket of sockets) socket.destroy();
       front.close();
