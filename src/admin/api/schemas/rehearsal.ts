@@ -1,6 +1,7 @@
 // A rehearsal: what is asked, how far it is, what it has found.
 import Type, { type Static } from 'typebox';
 import { count, list, nullable, object, text, time, words } from './form.ts';
+import { jobKeys } from './job.ts';
 
 export const rehearsalRequestSchema = object(
   {
@@ -14,13 +15,8 @@ export type RehearsalRequest = Static<typeof rehearsalRequestSchema>;
 
 export const rehearsalSchema = object(
   {
-    by: text('Who began it.'),
+    ...jobKeys('Destinations', 'Destinations in all; 0 until the first is done.'),
     days: count('Destinations of so many days.'),
-    began: time('When.'),
-    ended: nullable(time('When; null: it is running.')),
-    failure: nullable(text('Why it ended early; null: it did not.')),
-    told: count('Destinations that are done.'),
-    all: count('Destinations in all; 0 until the first is done.'),
     breaks: count('Those to which mail would wait.'),
     rows: list(
       object(

@@ -1,6 +1,7 @@
 // Verifications (tlsverify, daneverify): what is asked, how far it is, what it has found.
 import Type, { type Static } from 'typebox';
-import { count, flag, list, nullable, object, text, time, words } from './form.ts';
+import { count, flag, list, nullable, object, text, words } from './form.ts';
+import { jobKeys } from './job.ts';
 
 export const verificationRequestSchema = object(
   {
@@ -37,12 +38,7 @@ export type VerificationRow = Static<typeof verificationRowSchema>;
 
 export const verificationSchema = object(
   {
-    by: text('Who began it.'),
-    began: time('When.'),
-    ended: nullable(time('When; null: it is running.')),
-    failure: nullable(text('Why it ended early; null: it did not.')),
-    told: count('Domains that are done.'),
-    all: count('Domains in all.'),
+    ...jobKeys('Domains'),
     failed: count('Those to which mail would not go as it should.'),
     dane: flag('DANE is demanded.'),
     detail: flag('Every host, address and version is tried.'),
