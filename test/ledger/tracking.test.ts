@@ -98,6 +98,26 @@ test('the whole story of a message, with both legs', (t) => {
   assert.equal(test.history.queries.trackMessage(15), null);
 });
 
+test('a connection that ended before an attempt is told of with the failure: what TLS was wanted, and that it failed', (t) => {
+  const test = startHistory(t);
+  const reason = 'the certificate is not for mx.example.com';
+  const failure = ['4.7.5', 'Cryptographic failure', '000', reason] as const;
+  test.record(begun, ...connected(1), ...received(1, { recipients: ['b@example.com'] }));
+  test.record(
+    begun + 1000,
+    dialled(7, 'example.com', 'required'),
+    event(events.outgoingTls, 7, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384'),
+    event(events.outgoingSecurity, 7, 'example.com', 'required-verify', 'failed', reason),
+    event(events.outgoingClose, 7),
+    event(events.delayed, 7, 1, 'alice@example.org', 'b@example.com', 0, ...failure),
+  );
+  const story = test.history.queries.trackMessage(1);
+  assert.deepEqual(
+    story?.outgoing.map(({ dcid, tls, security }) => ({ dcid, protocol: tls?.protocol, security })),
+    [{ dcid: 7, protocol: 'TLSv1.3', security: { wanted: 'required-verify', got: 'failed', detail: reason } }],
+  );
+});
+
 test('what happens after its row was written is added: delays, a bounce, who held it', (t) => {
   const test = startHistory(t);
   test.record(begun, ...connected(1), ...received(1, { recipients: ['b@example.com', 'c@example.com'] }));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { sendMail } from '../gateway/client.ts';
 import { chromiumPath, openPage, setUp } from './chromium.ts';
 import { sendFromPartners, sendToNobody, startTraffic } from './traffic.ts';
 import { startWebGateway } from './web-gateway.ts';
@@ -25,7 +26,11 @@ const row = (page: Page, text: string | RegExp) => page.getByRole('row').filter(
 
 test('the monitor, with mail', { skip, timeout: 600_000 }, async (t) => {
   const traffic = await startTraffic(t);
-  const web = await startWebGateway(t, traffic.config);
+  const bank = `  - { domain: bank.example, to: ["localhost:${traffic.destination.port}"] }
+destinations:
+  - { domain: bank.example, tls: required-verify }
+`;
+  const web = await startWebGateway(t, `${traffic.config}${bank}`);
   const { page, complaints } = await openPage(t, web.origins[0]);
   await setUp(page, web);
   assert.equal(await sendFromPartners(web.smtpPort, 'quarterly figures'), 3);
@@ -148,8 +153,19 @@ test('the monitor, with mail', { skip, timeout: 600_000 }, async (t) => {
     });
   });
 
+  await t.test('a message whose TLS fails: what was wanted, and why it was not got', async () => {
+    const mid = await sendMail(web.smtpPort, { from: 'sender@example.org', to: 'clerk@bank.example' });
+    const outgoing = page.getByRole('region', { name: 'How it went out' });
+    const told = outgoing.getByText('required-verify:failed');
+    await eventually(page, `/monitor/tracking/${mid}`, async () => (await told.count()) === 1);
+    await outgoing.getByText('TLS failed').waitFor();
+    await outgoing.getByText('self-signed', { exact: false }).first().waitFor();
+    const story = page.getByRole('region', { name: 'What happened' }).getByRole('listitem');
+    await story.filter({ hasText: 'Delayed for clerk@bank.example (4.7.5).' }).waitFor();
+  });
+
   await t.test('TLS connections: a column a version, and the same as a file', async () => {
-    await eventually(page, '/monitor/tls-connections', async () => (await page.getByRole('row').count()) > 3);
+    await eventually(page, '/monitor/tls-connections', async () => (await page.getByRole('row').count()) > 1);
     const sum = page.getByRole('region', { name: /domain/ });
     assert.match(await sum.innerText(), /TLS v1\.3/);
     for (const version of ['TLS v1.0', 'TLS v1.1', 'TLS v1.2', 'TLS v1.3']) {
@@ -167,6 +183,8 @@ test('the monitor, with mail', { skip, timeout: 600_000 }, async (t) => {
     assert.equal(lines.length - 1, shown);
     await page.getByText('Outgoing', { exact: true }).click();
     await row(page, 'example.com').waitFor();
+    const secured = page.getByRole('table', { name: 'TLS wanted and got' }).getByRole('row');
+    await secured.filter({ hasText: 'required-verify' }).getByText('failed').waitFor();
   });
 
   await t.test('failures say what to do', async () => {

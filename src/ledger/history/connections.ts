@@ -91,18 +91,23 @@ export interface Reports {
 }
 
 /** More than can be open: those of a worker that died have no end. */
-const most = 50_000;
+const mostOpen = 50_000;
 
 /** Connections by number; the oldest give way. */
 class Table<C> {
   readonly #open = new Map<number, C>();
+  readonly #most: number;
+
+  constructor(most = mostOpen) {
+    this.#most = most;
+  }
 
   get(id: number): C | undefined {
     return this.#open.get(id);
   }
 
   add(id: number, connection: C): void {
-    if (this.#open.size >= most) {
+    if (this.#open.size >= this.#most) {
       const oldest = this.#open.keys().next();
       if (oldest.done !== true) this.#open.delete(oldest.value);
     }
@@ -219,8 +224,12 @@ export class IncomingConnections {
   }
 }
 
+/** Connections that ended without a message: their failure is told to the messages a moment later. */
+const mostUnused = 1000;
+
 export class OutgoingConnections {
   readonly #table = new Table<Outgoing>();
+  readonly #unused = new Table<Outgoing>(mostUnused);
   readonly #reports: Reports;
 
   constructor(reports: Reports) {
@@ -229,6 +238,12 @@ export class OutgoingConnections {
 
   get(dcid: number): Outgoing | undefined {
     return this.#table.get(dcid);
+  }
+
+  /** The same, also when it has ended just now and no message was tried on it. */
+  unused(dcid: number): Outgoing | undefined {
+    const connection = this.#table.get(dcid) ?? this.#unused.get(dcid);
+    return connection?.messages === 0 ? connection : undefined;
   }
 
   add(connection: Outgoing, time: number): void {
@@ -265,6 +280,7 @@ export class OutgoingConnections {
     const connection = this.#table.remove(dcid);
     if (connection === undefined) return undefined;
     const { failure, protocol, messages, destination, level, address: peer, explanation } = connection;
+    if (messages === 0) this.#unused.add(dcid, connection);
     const { tls, failures, security } = this.#reports;
     if (connection.verdict !== '') {
       security.add(destination, { wanted: connection.wanted, got: connection.verdict, messages }, time);

@@ -252,12 +252,12 @@ function handlersOf({ incoming, outgoing, messages, reports, audit }: IntakePart
   const recipientFailed =
     (kind: 'l' | 'b'): Handler =>
     (v, at, time) =>
-      messages.failed(kind, int(v, at + 1), time, int(v, at), int(v, at + 4), [
-        text(v[at + 5]),
-        text(v[at + 6]),
-        text(v[at + 7]),
-        text(v[at + 8]),
-      ]);
+      messages.failed(kind, int(v, at + 1), time, {
+        dcid: int(v, at),
+        connection: outgoing.unused(int(v, at)),
+        rid: int(v, at + 4),
+        told: [text(v[at + 5]), text(v[at + 6]), text(v[at + 7]), text(v[at + 8])],
+      });
   on(events.delayed, recipientFailed('l'));
   on(events.bounced, recipientFailed('b'));
   on(events.doubleBounce, (v, at, time) =>

@@ -56,6 +56,17 @@ export interface Message {
   dcid: number;
 }
 
+/** A recipient that a message did not get to. */
+interface RecipientFailed {
+  /** 0: no connection was made. */
+  readonly dcid: number;
+  /** Where it ended before an attempt: what it was like is kept with the failure. */
+  readonly connection: Outgoing | undefined;
+  readonly rid: number;
+  /** Status, text, code and reply. */
+  readonly told: readonly string[];
+}
+
 export class Messages {
   readonly #counts: Counts;
   /** Number of the text that describes the connection. */
@@ -173,14 +184,13 @@ export class Messages {
     this.#tell(message, time, 'd', message.dcid, rids, response.slice(0, 500));
   }
 
-  /** `values`: status, text, code and reply. */
-  failed(kind: 'l' | 'b', mid: number, time: number, dcid: number, rid: number, values: readonly string[]): void {
+  failed(kind: 'l' | 'b', mid: number, time: number, { dcid, connection, rid, told }: RecipientFailed): void {
     this.#counts.add(kind === 'l' ? 'deferred' : 'bounced', time);
     const message = this.#demand(mid, time);
     if (kind === 'l') message.deferrals++;
     else message.failed++;
     const last = message.story.at(-1);
-    const cut = values.map((value) => value.slice(0, 500));
+    const cut = told.map((value) => value.slice(0, 500));
     // The same for many recipients is told once.
     if (
       last !== undefined &&
@@ -191,7 +201,8 @@ export class Messages {
       if (String(last[3]).length < 4000) last[3] = `${last[3]}, ${rid}`;
       return;
     }
-    this.#tell(message, time, kind, dcid, String(rid), ...cut);
+    const profile = connection === undefined ? [] : [this.#profileOf(connection)];
+    this.#tell(message, time, kind, dcid, String(rid), ...cut, ...profile);
   }
 
   /** What it says about TLS itself. */

@@ -12,7 +12,7 @@ import type { StoryEvent } from '../protocol.ts';
  * | `x`  | aborted: reason                              | `m`  | administered: action, user |
  * | `a`  | attempt: dcid, profile, rids                 | `f`  | finished                   |
  * | `d`  | delivered: dcid, rids, response              |      |                            |
- * | `l`, `b` | delayed, bounced: dcid, rids, status, text, code, reply |  |                 |
+ * | `l`, `b` | delayed, bounced: dcid, rids, status, text, code, reply, and the profile of a connection that came to no attempt | | |
  */
 export type StoryEntry = [kind: string, time: number, ...values: (string | number)[]];
 
@@ -51,7 +51,7 @@ export function readStory(text: string, began: number, size: number): Story {
   const attempts: StoryAttempt[] = [];
   for (const [kind, at, ...values] of parseStory(text)) {
     const time = at < leastEpoch ? began + at : at;
-    const [first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = values;
+    const [first = '', second = '', third = '', fourth = '', fifth = '', sixth = '', seventh = 0] = values;
     switch (kind) {
       case 'r':
         events.push({ time, kind: 'refused', address: String(first), reason: String(second) });
@@ -83,6 +83,7 @@ export function readStory(text: string, began: number, size: number): Story {
         break;
       case 'l':
       case 'b':
+        attempts.push({ dcid: Number(first), profile: Number(seventh) });
         events.push({
           time,
           kind: kind === 'l' ? 'delayed' : 'bounced',

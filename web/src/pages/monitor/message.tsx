@@ -104,7 +104,7 @@ function Incoming({ story }: { readonly story: Story }) {
   const groupOf = ({ derivedGroup: group }: { readonly derivedGroup: string | null }) =>
     group === null ? [] : [t('message.derivedGroup', { group })];
   return (
-    <Card title={t('message.incoming')} actions={<Tls tls={incoming?.tls ?? null} none={incoming === null} />}>
+    <Card title={t('message.incoming')} actions={incoming !== null && <Tls tls={incoming.tls} />}>
       {incoming === null ? (
         <Text c="dimmed">{message.icid === 0 ? t('message.madeHereText') : t('message.forgotten')}</Text>
       ) : (
@@ -143,7 +143,10 @@ function Outgoing({ story }: { readonly story: Story }) {
   const { outgoing } = story;
   const last = outgoing.at(-1);
   return (
-    <Card title={t('message.outgoing')} actions={<Tls tls={last?.tls ?? null} none={last === undefined} />}>
+    <Card
+      title={t('message.outgoing')}
+      actions={last !== undefined && <Tls tls={last.tls} failed={last.security?.got === 'failed'} />}
+    >
       {outgoing.length === 0 && <Text c="dimmed">{t('message.noOutgoing')}</Text>}
       <div className={classes['legs']}>
         {outgoing.map((leg) => (
@@ -153,10 +156,16 @@ function Outgoing({ story }: { readonly story: Story }) {
               {leg.host === '' || leg.host === leg.address ? '' : `${leg.host} `}
               {leg.address}:{leg.port}
             </Fact>
-            <Fact name="TLS">{leg.tls === null ? t('message.clear') : `${leg.tls.protocol}, ${leg.tls.cipher}`}</Fact>
+            <Fact name="TLS">
+              {leg.tls !== null
+                ? `${leg.tls.protocol}, ${leg.tls.cipher}`
+                : t(leg.security?.got === 'failed' ? 'message.nothingSent' : 'message.clear')}
+            </Fact>
             {leg.security !== null && (
               <Fact name={t('message.security')}>
-                {`${leg.security.wanted}:${leg.security.got}`}
+                <span className={classes['got']} data-failed={leg.security.got === 'failed'}>
+                  {`${leg.security.wanted}:${leg.security.got}`}
+                </span>
                 {leg.security.detail !== '' && <span lang="en"> ({leg.security.detail})</span>}
               </Fact>
             )}
@@ -175,13 +184,20 @@ function Outgoing({ story }: { readonly story: Story }) {
   );
 }
 
-function Tls({ tls, none }: { readonly tls: { readonly protocol: string } | null; readonly none: boolean }) {
+interface TlsProps {
+  /** Null: clear text. */
+  readonly tls: { readonly protocol: string } | null;
+  /** It was not what was wanted: nothing was sent. */
+  readonly failed?: boolean;
+}
+
+function Tls({ tls, failed = false }: TlsProps) {
   const { t } = useLanguage();
-  if (none) return null;
+  const state = failed ? 'failed' : tls === null ? 'clear' : 'encrypted';
   return (
-    <span className={classes['tls']} data-encrypted={tls !== null}>
-      <Icon name={tls === null ? 'warning' : 'lock'} size={16} />
-      {tls === null ? t('overview.clear') : tls.protocol}
+    <span className={classes['tls']} data-state={state}>
+      <Icon name={state === 'encrypted' ? 'lock' : 'warning'} size={16} />
+      {failed ? t('message.tlsFailed') : tls === null ? t('overview.clear') : tls.protocol}
     </span>
   );
 }

@@ -94,9 +94,9 @@ function sentence(event: StoryEvent, { recipients, outgoing }: Story, { t, forma
     case 'delivered':
       return t('story.delivered', { whom });
     case 'delayed':
-      return t('story.delayed', { address, status: event.status ?? '' });
+      return t('story.delayed', { whom, status: event.status ?? '' });
     case 'bounced':
-      return t('story.bounced', { address, status: event.status ?? '' });
+      return t('story.bounced', { whom, status: event.status ?? '' });
     case 'doubleBounce':
       return t('story.doubleBounce');
     case 'administered':

@@ -1,5 +1,5 @@
 // Connections by domain: what was asked of TLS, what came of it, and by which version.
-import { Button, SegmentedControl, Select, Table, TextInput } from '@mantine/core';
+import { Button, SegmentedControl, Select, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -7,7 +7,7 @@ import type { TlsConnections as Report, TlsConnectionsRow } from '../../../../sr
 import { request } from '../../api/client.ts';
 import { type TextKey, useLanguage } from '../../i18n/language.tsx';
 import { csvText } from '../../parts/csv.ts';
-import { type Column, DataTable, usePages } from '../../parts/data-table.tsx';
+import { type Column, DataTable, pageOf, usePages } from '../../parts/data-table.tsx';
 import { download } from '../../parts/download.ts';
 import { Icon } from '../../parts/icon.tsx';
 import { Card, Page } from '../../parts/page.tsx';
@@ -170,67 +170,60 @@ function Sum({ report }: { readonly report: Report | null }) {
   const share = (value: number) => `${format.number(Math.round((value / sum.total) * 1000) / 10)} %`;
   return (
     <Card title={t('connections.sum', { count: report.domains })}>
-      <Table.ScrollContainer minWidth={620}>
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              {(['tls13', 'tls12', 'tls11', 'tls10', 'unencrypted', 'total'] as const).map((name) => (
-                <Table.Th key={name} scope="col" ta="right">
-                  {titleOfSum(name, t)}
-                </Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            <Table.Tr>
-              {(['tls13', 'tls12', 'tls11', 'tls10', 'unencrypted', 'total'] as const).map((name) => (
-                <Table.Td key={name} ta="right">
-                  {format.number(sum[name])}
-                  <div className={classes['share']}>{share(sum[name])}</div>
-                </Table.Td>
-              ))}
-            </Table.Tr>
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <dl className={classes['sum']}>
+        {(['tls13', 'tls12', 'tls11', 'tls10', 'unencrypted', 'total'] as const).map((name) => (
+          <div key={name}>
+            <dt>{titleOfSum(name, t)}</dt>
+            <dd>
+              {format.number(sum[name])}
+              <div className={classes['share']}>{share(sum[name])}</div>
+            </dd>
+          </div>
+        ))}
+      </dl>
     </Card>
   );
 }
+
+type Secured = Report['security'][number];
 
 /** What TLS was wanted towards them, and what it became: as `tls=wanted:got` in the mail log. */
 function Security({ report }: { readonly report: Report | null }) {
   const { t, format } = useLanguage();
   if (report === null || report.security.length === 0) return null;
+  const columns: readonly Column<Secured>[] = [
+    { key: 'wanted', title: t('connections.wanted'), render: ({ wanted }) => wanted },
+    {
+      key: 'got',
+      title: t('connections.got'),
+      render: ({ got }) => (
+        <span className={classes['count']} data-tone={got === 'failed' ? 'bad' : undefined}>
+          {got}
+        </span>
+      ),
+    },
+    {
+      key: 'connections',
+      title: t('connections.count'),
+      align: 'right',
+      render: ({ connections }) => format.number(connections),
+    },
+    {
+      key: 'messages',
+      title: t('connections.messages'),
+      align: 'right',
+      render: ({ messages }) => format.number(messages),
+    },
+  ];
   return (
-    <Card title={t('connections.security')}>
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th scope="col">{t('connections.wanted')}</Table.Th>
-            <Table.Th scope="col">{t('connections.got')}</Table.Th>
-            <Table.Th scope="col" ta="right">
-              {t('connections.count')}
-            </Table.Th>
-            <Table.Th scope="col" ta="right">
-              {t('connections.messages')}
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {report.security.map(({ wanted, got, connections, messages }) => (
-            <Table.Tr key={`${wanted}:${got}`}>
-              <Table.Td>{wanted}</Table.Td>
-              <Table.Td>
-                <span className={classes['count']} data-tone={got === 'failed' ? 'bad' : undefined}>
-                  {got}
-                </span>
-              </Table.Td>
-              <Table.Td ta="right">{format.number(connections)}</Table.Td>
-              <Table.Td ta="right">{format.number(messages)}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+    <Card title={t('connections.security')} flush>
+      <DataTable
+        label={t('connections.security')}
+        columns={columns}
+        rowKey={({ wanted, got }) => `${wanted}:${got}`}
+        pages={{ ...pageOf(report.security, 0, () => undefined), total: undefined }}
+        empty={null}
+      />
     </Card>
   );
 }
