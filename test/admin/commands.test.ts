@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { withoutCertificate } from '../../src/admin/commands/certconfig.ts';
+import { usersOf } from '../../src/admin/commands/certificates.ts';
 import { parseGrep } from '../../src/admin/commands/logs.ts';
 import { errorText } from '../../src/admin/commands/question.ts';
 import { checkAddress, checkDestination, checkMid } from '../../src/admin/commands/queue.ts';
@@ -104,6 +106,26 @@ test('routes', () => {
   assert.deepEqual(withRoute(one, { domain: '*', to: ['b'] }).routes, [{ domain: '*', to: ['b'] }]);
   assert.deepEqual(withoutRoute(one, '*').routes, []);
   assert.throws(() => withoutRoute(one, 'example.com'), { code: 'not-found' });
+});
+
+test('who uses a certificate: a client certificate and a served policy count, for warnings of its end too', () => {
+  const config = {
+    ...defaultConfig(),
+    destinations: [{ domain: 'partner.example', certificate: 'mx' }, { domain: 'other.example' }],
+    mtaSts: {
+      ...defaultConfig().mtaSts,
+      domains: [{ domain: 'own.example', mode: 'testing' as const, mx: [], maxAge: '7d', certificate: 'mx' }],
+    },
+  };
+  assert.deepEqual(usersOf(config, 'mx'), [
+    { kind: 'destination', name: 'partner.example' },
+    { kind: 'mta-sts', name: 'own.example' },
+  ]);
+  const entry = { name: 'mx', cert: 'mx.crt', key: 'mx.key' };
+  assert.throws(() => withoutCertificate({ ...config, certificates: [entry] }, entry), {
+    code: 'in-use',
+    message: 'certificate "mx" is used by the destination partner.example, the MTA-STS policy of own.example',
+  });
 });
 
 test('what names messages', () => {

@@ -193,6 +193,8 @@ test('tables of the configuration', { skip, timeout: 600_000 }, async (t) => {
     const { output } = await web.gateway.shell(['showconfig']);
     const words = ['submission', 'two.example', 'USEDNS', 'SECOND', 'mx.partner.example', 'demo-ecdsa.crt', '@legal'];
     for (const word of words) assert.match(output, new RegExp(word));
+    await page.goto('/network/certificates');
+    await page.getByText('Destination partner.example (as a client)', { exact: false }).waitFor();
   });
   assert.deepEqual(complaints, []);
 });

@@ -21,6 +21,7 @@ import {
 export type CertificateEntry = GatewayConfig['certificates'][number];
 
 const longestFile = 1024 * 1024;
+const shownUsers = 10;
 
 /** The configuration with a pair added, or in the place of another. */
 export function withCertificate(
@@ -43,12 +44,21 @@ export function withoutCertificate(config: GatewayConfig, entry: CertificateEntr
   for (const { domain, certificate } of config.destinations) {
     if (certificate === entry.name) users.push(`the destination ${domain}`);
   }
+  for (const { domain, certificate } of config.mtaSts.domains) {
+    if (certificate === entry.name) users.push(`the MTA-STS policy of ${domain}`);
+  }
   if (users.length > 0 && !certificates.some((one) => one.name === entry.name)) {
-    throw new PosternError('in-use', `certificate "${entry.name}" is used by ${users.join(', ')}`, {
+    throw new PosternError('in-use', `certificate "${entry.name}" is used by ${namedUsers(users)}`, {
       remedy: 'Give them another certificate first.',
     });
   }
   return { ...config, certificates };
+}
+
+/** Of very many the first few: a message has a reader. */
+function namedUsers(users: readonly string[]): string {
+  const more = users.length - shownUsers;
+  return more > 0 ? `${users.slice(0, shownUsers).join(', ')} and ${more} more` : users.join(', ');
 }
 
 function samePair(a: CertificateEntry, b: CertificateEntry): boolean {

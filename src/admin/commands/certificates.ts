@@ -34,7 +34,8 @@ export interface PairDescription {
 }
 
 export interface CertificateUser {
-  readonly kind: 'gui' | 'listener';
+  readonly kind: 'gui' | 'listener' | 'destination' | 'mta-sts';
+  /** Of the listener; domain of the destination (where it is our client certificate) or of the policy that is served. */
   readonly name: string;
 }
 
@@ -80,9 +81,17 @@ async function describePairOf(directory: string, entry: CertificateEntry): Promi
 }
 
 export function usersOf(config: GatewayConfig, name: string): CertificateUser[] {
-  const gui = config.gui.certificate === name ? [{ kind: 'gui' as const, name: '' }] : [];
-  const listeners = config.listeners.filter(({ certificate }) => certificate === name);
-  return [...gui, ...listeners.map((listener) => ({ kind: 'listener' as const, name: listener.name }))];
+  const uses = ({ certificate }: { readonly certificate?: string }) => certificate === name;
+  const gui = uses(config.gui) ? [{ kind: 'gui' as const, name: '' }] : [];
+  const listeners = config.listeners.filter(uses).map((one) => ({ kind: 'listener' as const, name: one.name }));
+  const domains = (kind: 'destination' | 'mta-sts', list: readonly { domain: string; certificate?: string }[]) =>
+    list.filter(uses).map(({ domain }) => ({ kind, name: domain }));
+  return [
+    ...gui,
+    ...listeners,
+    ...domains('destination', config.destinations),
+    ...domains('mta-sts', config.mtaSts.domains),
+  ];
 }
 
 /** Sentences about certificates in use whose end is near, or past. */

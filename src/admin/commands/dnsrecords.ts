@@ -113,7 +113,7 @@ async function servedKeys(host: AdminHost, candidate: GatewayConfig): Promise<Se
   }
   const wanted = new Set(mailListeners(candidate).map((listener) => listener.certificate));
   for (const { name, pairs, builtIn } of await describeCertificates(dataDirectory, candidate)) {
-    if (!wanted.has(name) && (builtIn || isUsed(candidate, name))) continue;
+    if (!wanted.has(name) && (builtIn || usersOf(candidate, name).length > 0)) continue;
     for (const { certificate, keyType } of pairs) {
       const about = `next certificate ${name} (${keyType})`;
       keys.push({
@@ -135,14 +135,6 @@ async function servedKeys(host: AdminHost, candidate: GatewayConfig): Promise<Se
   }
   const used = new Set(keys.filter(({ next }) => !next).map(({ digest }) => digest));
   return keys.filter(({ next, digest }) => !next || !used.has(digest));
-}
-
-function isUsed(config: GatewayConfig, name: string): boolean {
-  return (
-    usersOf(config, name).length > 0 ||
-    config.destinations.some(({ certificate }) => certificate === name) ||
-    config.mtaSts.domains.some(({ certificate }) => certificate === name)
-  );
 }
 
 function digestOf(key: KeyObject): string {

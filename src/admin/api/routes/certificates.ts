@@ -86,17 +86,15 @@ function describePair({ entry, certificate, keyType, chain, warnings }: PairDesc
 
 function describe(host: AdminHost, { name, builtIn, pairs, problems, usedBy }: NamedCertificate): Certificate {
   const committed = host.config.committed().config;
-  const users: CertificateUser[] = [...usedBy];
-  for (const user of usersOf(committed, name)) {
-    if (!users.some((known) => known.kind === user.kind && known.name === user.name)) users.push(user);
-  }
+  const users = new Map<string, CertificateUser>();
+  for (const user of [...usedBy, ...usersOf(committed, name)]) users.set(`${user.kind} ${user.name}`, user);
   return {
     name,
     builtIn,
     pending: !builtIn && !committed.certificates.some((entry) => entry.name === name),
     pairs: pairs.map((pair) => describePair(pair, Date.now())),
     problems: [...problems],
-    usedBy: users,
+    usedBy: [...users.values()],
   };
 }
 

@@ -49,8 +49,11 @@ export const certificateSchema = object(
     usedBy: list(
       object(
         {
-          kind: words(['gui', 'listener'], 'What it is.'),
-          name: text('Name of the listener; empty for the web service.'),
+          kind: words(
+            ['gui', 'listener', 'destination', 'mta-sts'],
+            'The web service, a listener, a destination that we show it to as a client, a policy that we serve.',
+          ),
+          name: text('Name of the listener, domain of the destination or the policy; empty for the web service.'),
         },
         'A user of the certificate.',
       ),

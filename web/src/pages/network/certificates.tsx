@@ -144,20 +144,7 @@ function OneCertificate({ certificate, onUpload }: OneProps) {
           </Alert>
         ))}
         {builtIn && <Text c="dimmed">{t('certificates.builtInText')}</Text>}
-        <Facts
-          facts={[
-            [
-              t('certificates.usedBy'),
-              usedBy.length === 0
-                ? t('certificates.unused')
-                : usedBy
-                    .map((user) =>
-                      user.kind === 'gui' ? t('certificates.gui') : t('certificates.listener', { name: user.name }),
-                    )
-                    .join(', '),
-            ],
-          ]}
-        />
+        <Facts facts={[[t('certificates.usedBy'), <UsedBy key="usedBy" users={usedBy} />]]} />
         <div>
           {pairs.map((pair) => (
             <Pair key={pair.fingerprint} pair={pair} />
@@ -221,4 +208,17 @@ function Pair({ pair }: { readonly pair: KeyPair }) {
       </details>
     </section>
   );
+}
+
+/** So many users are named; a certificate may be that of very many destinations. */
+const namedUsers = 10;
+
+function UsedBy({ users }: { readonly users: Certificate['usedBy'] }) {
+  const { t } = useLanguage();
+  if (users.length === 0) return t('certificates.unused');
+  const words = users
+    .slice(0, namedUsers)
+    .map(({ kind, name }) => (kind === 'gui' ? t('certificates.gui') : t(`certificates.${kind}`, { name })));
+  const more = users.length - words.length;
+  return `${words.join(', ')}${more > 0 ? ` ${t('certificates.more', { count: more })}` : ''}`;
 }
