@@ -147,7 +147,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
   send(transfer: Transfer): void {
     this.#messages++;
     this.#transfer = transfer;
-    const { body } = transfer.task;
+    transfer.fit(this.#client.extensions.requireTls);
+    const { body } = transfer;
     if (body instanceof Uint8Array || body.kept !== undefined) {
       this.#client.send(transfer);
       this.#arm();
@@ -293,16 +294,17 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
   }
 
   started(transfer: Transfer, rids: readonly number[]): void {
-    this.#context.host.log.record(
-      events.deliveryStart,
-      this.settings.dcid,
-      transfer.task.mid,
-      rids.length === 1 ? String(rids[0]) : rids.join(', '),
-    );
+    const { log } = this.#context.host;
+    const { dcid, target } = this.settings;
+    const { mid } = transfer.task;
+    log.record(events.deliveryStart, dcid, mid, rids.length === 1 ? String(rids[0]) : rids.join(', '));
+    if (!transfer.redacts) return;
+    const why = `${target.host} does no REQUIRETLS, or does not prove itself`;
+    log.record(events.mailNotice, `MID ${mid} goes without the header of the message that it is about: ${why}`);
   }
 
   sendBody(transfer: Transfer): void {
-    const { body, envelope } = transfer.task;
+    const { body, envelope } = transfer;
     // Whole lines, none of which begins with a dot.
     const { head } = envelope;
     if (body instanceof Uint8Array) {
@@ -372,7 +374,8 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
   #follow(): void {
     if (!this.#prompt || this.#retired || this.#messages >= this.#most) return;
     this.#owner.offer(this, (transfer) => {
-      if (!(transfer.task.body instanceof Uint8Array) || !this.#client.follow(transfer)) return false;
+      transfer.fit(this.#client.extensions.requireTls);
+      if (!(transfer.body instanceof Uint8Array) || !this.#client.follow(transfer)) return false;
       this.#following = transfer;
       this.#messages++;
       return true;

@@ -2,7 +2,7 @@
 import type { Envelope } from '../smtp/envelope.ts';
 import type { OutgoingMessage } from '../smtp/outgoing.ts';
 import type { Reply } from '../smtp/reply.ts';
-import { memoryOf } from '../spool/protocol.ts';
+import { type Body, memoryOf } from '../spool/protocol.ts';
 import { type BodyFile, pieceSize as firstPiece } from './body.ts';
 import type { DeliveryTask } from './host.ts';
 
@@ -16,7 +16,11 @@ export class Transfer implements OutgoingMessage {
   readonly task: DeliveryTask;
   readonly envelope: Envelope;
   readonly rids: readonly number[];
-  readonly size: number;
+  /** What goes out. */
+  body: Body;
+  size: number;
+  /** That is the redacted form. */
+  redacts = false;
   /** Bytes of its body that are kept in memory. */
   readonly memory: number;
   readonly delivered: Delivered[] = [];
@@ -31,13 +35,23 @@ export class Transfer implements OutgoingMessage {
     this.task = task;
     this.envelope = task.envelope;
     this.rids = rids;
-    const { length: head } = task.envelope.head ?? '';
-    this.size = head + (task.body instanceof Uint8Array ? task.body.length : task.body.size);
+    this.body = task.body;
+    this.size = sizeOf(task);
     this.memory = memoryOf(task.body);
   }
 
+  /** Chooses what goes out: to a host without REQUIRETLS a notice of ours about such a message goes redacted. */
+  fit(requireTls: boolean): void {
+    const { envelope, body } = this.task;
+    const { redacted } = envelope;
+    if (redacted === undefined) return;
+    this.redacts = !requireTls;
+    this.body = requireTls ? body : Buffer.from(redacted);
+    this.size = sizeOf({ envelope, body: this.body });
+  }
+
   utf8Header(): boolean {
-    const { body } = this.task;
+    const { body } = this;
     // The header is in the first piece of a file; of a kept one it may be in several.
     const bytes =
       body instanceof Uint8Array
@@ -48,4 +62,8 @@ export class Transfer implements OutgoingMessage {
     const end = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('\r\n\r\n');
     return bytes.subarray(0, end < 0 ? bytes.length : end).some((byte) => byte > 0x7f);
   }
+}
+
+function sizeOf({ envelope, body }: Pick<DeliveryTask, 'envelope' | 'body'>): number {
+  return (envelope.head ?? '').length + (body instanceof Uint8Array ? body.length : body.size);
 }

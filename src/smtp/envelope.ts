@@ -26,4 +26,6 @@ export interface Envelope {
   readonly head?: string;
   /** RFC 8689: `required` by REQUIRETLS at MAIL, `optional` by `TLS-Required: No` in the header of a message without it. */
   readonly tls?: 'required' | 'optional';
+  /** Of a notice of ours with `tls: 'required'`: the whole message for hosts without REQUIRETLS, redacted (RFC 8689 5). UTF-8. */
+  readonly redacted?: string;
 }

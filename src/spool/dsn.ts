@@ -73,13 +73,39 @@ const subjects: Readonly<Record<NoticeKind, string>> = {
   delivered: 'Mail was delivered',
 };
 
+export interface ComposedNotice {
+  readonly envelope: Envelope;
+  readonly body: Uint8Array;
+  /** RFC 8689 5: of a message with REQUIRETLS, what goes to hosts without it: nothing of the message itself. Null: `body` does. */
+  readonly redacted: Uint8Array | null;
+}
+
 /** The notice as a message of its own: null sender (RFC 3461 6.1), addressed to the sender of the original. */
-export function composeNotice(notice: Notice): { readonly envelope: Envelope; readonly body: Uint8Array } {
+export function composeNotice(notice: Notice): ComposedNotice {
   const { envelope } = notice;
   const utf8 = envelope.smtputf8 === true;
   const returned = notice.full ? notice.content : headerOf(notice.content);
   const eight = utf8 || hasEightBit(returned);
-  const boundary = boundaryFor(returned, notice);
+  const required = envelope.tls === 'required';
+  return {
+    envelope: {
+      sender: '',
+      recipients: [{ address: envelope.sender }],
+      ...(eight ? { body: '8BITMIME' as const } : {}),
+      ...(utf8 ? { smtputf8: true } : {}),
+      // RFC 8689 5: it tells of the message what the message itself was to be protected for.
+      ...(required ? { tls: 'required' as const } : {}),
+    },
+    body: wholeNotice(notice, returned, eight),
+    redacted: required ? wholeNotice(notice, null, utf8) : null,
+  };
+}
+
+/** `returned`: the part with the message or its header; null: left out, as RFC 6522 3 allows. */
+function wholeNotice(notice: Notice, returned: Uint8Array | null, eight: boolean): Uint8Array {
+  const { envelope } = notice;
+  const utf8 = envelope.smtputf8 === true;
+  const boundary = boundaryFor(returned ?? new Uint8Array(0), notice);
   const line = (name: string, value: string) => field(name, value, utf8);
   const encoding = (eightBit: boolean) => `Content-Transfer-Encoding: ${eightBit ? '8bit' : '7bit'}\r\n`;
   const global = utf8 ? 'global' : 'rfc822';
@@ -98,28 +124,21 @@ export function composeNotice(notice: Notice): { readonly envelope: Envelope; re
     '\r\nThis is a MIME-encapsulated message.\r\n',
     `\r\n--${boundary}\r\nContent-Description: Notification\r\n`,
     `Content-Type: text/plain; charset=${utf8 ? 'utf-8' : 'us-ascii'}\r\n${encoding(utf8)}\r\n`,
-    explanation(notice, utf8),
+    explanation(notice, utf8, returned === null),
     `\r\n--${boundary}\r\nContent-Description: Delivery report\r\n`,
     `Content-Type: message/${utf8 ? 'global-' : ''}delivery-status\r\n${encoding(utf8)}\r\n`,
     report(notice, utf8),
+  ];
+  if (returned === null) return Buffer.from(`${head.join('')}\r\n--${boundary}--\r\n`);
+  head.push(
     `\r\n--${boundary}\r\nContent-Description: ${notice.full ? 'Undelivered message' : 'Message header'}\r\n`,
     `Content-Type: ${returnedType}\r\n${encoding(eight)}\r\n`,
-  ].join('');
-  return {
-    envelope: {
-      sender: '',
-      recipients: [{ address: envelope.sender }],
-      ...(eight ? { body: '8BITMIME' as const } : {}),
-      ...(utf8 ? { smtputf8: true } : {}),
-      // RFC 8689 5: it tells of the message what the message itself was to be protected for.
-      ...(envelope.tls === 'required' ? { tls: 'required' as const } : {}),
-    },
-    body: concat([Buffer.from(head, 'utf8'), returned, Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1')]),
-  };
+  );
+  return concat([Buffer.from(head.join(''), 'utf8'), returned, Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1')]);
 }
 
 /** The part for people. */
-function explanation(notice: Notice, utf8: boolean): string {
+function explanation(notice: Notice, utf8: boolean, redacted: boolean): string {
   const { kind, hostname, recipients } = notice;
   const intro: Readonly<Record<NoticeKind, string[]>> = {
     failed: [
@@ -155,6 +174,13 @@ function explanation(notice: Notice, utf8: boolean): string {
     lines.push(`<${recipient.address}>`);
     const said = isSmtpReply(reply, host) ? `${host} said: ` : '';
     lines.push(...wrap(clean(`${said}${reply === '' ? status : reply}`, utf8), 72).map((text) => `    ${text}`), '');
+  }
+  if (redacted) {
+    lines.push(
+      'The header of your message is left out here: it was sent with REQUIRETLS (RFC 8689), and the mail host on',
+      'the way back to you does not offer that, or does not prove who it is.',
+      '',
+    );
   }
   return lines.map((text) => `${clean(text, utf8)}\r\n`).join('');
 }
@@ -223,7 +249,6 @@ export function decodeXtext(text: string): string {
 }
 
 /** RFC 5322 3.3, in UTC. */
-/** RFC 5322 3.3. */
 export function dateTime(ms: number): string {
   return new Date(ms).toUTCString().replace('GMT', '+0000');
 }

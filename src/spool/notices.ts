@@ -16,7 +16,15 @@ import {
 import type { Envelope } from '../smtp/envelope.ts';
 import { statusText } from '../status.ts';
 import type { SpoolContext } from './context.ts';
-import { composeNotice, headerLimit, type NoticeKind, type NoticeRecipient, returnsFull, wants } from './dsn.ts';
+import {
+  type ComposedNotice,
+  composeNotice,
+  headerLimit,
+  type NoticeKind,
+  type NoticeRecipient,
+  returnsFull,
+  wants,
+} from './dsn.ts';
 import { queueOwnMail } from './own-mail.ts';
 import type { RecipientOutcome } from './protocol.ts';
 import type { MessageRow } from './store.ts';
@@ -50,7 +58,7 @@ export function notify(
   }
   if (recipients.length === 0) return;
   const full = returnsFull(kind, envelope, message.size);
-  const { envelope: written, body } = composeNotice({
+  const composed = composeNotice({
     kind,
     hostname: context.snapshot().hostname,
     about: mid,
@@ -63,17 +71,16 @@ export function notify(
     full,
     unique: randomBytes(12).toString('hex'),
   });
-  enqueueNotice(context, kind, mid, written, body);
+  enqueueNotice(context, kind, mid, composed);
 }
 
-function enqueueNotice(
-  context: SpoolContext,
-  kind: NoticeKind,
-  about: number,
-  envelope: Envelope,
-  unsigned: Uint8Array,
-): void {
-  const body = context.sign(unsigned, context.now());
+function enqueueNotice(context: SpoolContext, kind: NoticeKind, about: number, composed: ComposedNotice): void {
+  const now = context.now();
+  const body = context.sign(composed.body, now);
+  const envelope: Envelope =
+    composed.redacted === null
+      ? composed.envelope
+      : { ...composed.envelope, redacted: Buffer.from(context.sign(composed.redacted, now)).toString() };
   const address = envelope.recipients[0]?.address ?? '';
   queueOwnMail(context, envelope, body, (mid) => {
     const { log } = context;

@@ -251,6 +251,7 @@ dns: { servers: [${resolver}] }
       /mx\.postfix\.dane\.test must offer REQUIRETLS \(RFC 8689\), or the message must be sent again without REQUIRETLS/,
     );
     assert.match(mailTo('backreq', 0).at(-1) ?? '', /^MAIL FROM:<>.* REQUIRETLS$/);
+    assert.match(text, /^Subject: for b@postfix\.dane\.test\r$/m, 'with the header');
     const alerts = ours.log().filter((line) => /Alert: TLS to postfix/.test(line));
     assert.deepEqual(alerts, [], 'nobody was in the way');
   });
@@ -270,7 +271,10 @@ dns: { servers: [${resolver}] }
       const mid = await send(`b@${domain}`, { from: 'a@back.dane.test' });
       const line = await ours.logged(new RegExp(`Bounced: DCID \\d+ MID ${mid} .* - 5\\.7\\.10 - Encryption needed`));
       assert.match(line, why);
-      assert.match(await bounce(mid, 'back'), /the message must be sent again without REQUIRETLS/);
+      const text = await bounce(mid, 'back');
+      assert.match(text, /the message must be sent again without REQUIRETLS/);
+      assert.match(text, /^The header of your message is left out here: it was sent with REQUIRETLS/m);
+      assert.doesNotMatch(text, /Subject: for/, 'nothing of the message');
       const raised = ours.log().some((one) => one.includes(`Alert: TLS to ${domain} failed`));
       assert.equal(raised, alert, domain);
     }

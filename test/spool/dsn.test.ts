@@ -53,6 +53,22 @@ function partsOf(text: string): { head: string; body: string }[] {
   });
 }
 
+test('of a message with REQUIRETLS: the header, and for hosts without it a form with nothing of the message', () => {
+  const required = { sender: 'alice@example.org', recipients: [], tls: 'required', ret: 'FULL' } as const;
+  const { envelope, body, redacted } = composeNotice(notice({ envelope: required }));
+  assert.equal(envelope.tls, 'required');
+  assert.ok(redacted !== null);
+  const [whole, less] = [partsOf(textOf({ body })), partsOf(textOf({ body: redacted }))];
+  assert.equal(whole.length, 3);
+  const header = whole[2]?.body.trim() ?? '';
+  assert.match(header, /^Subject: /m);
+  assert.equal(less.length, 2, 'RFC 6522 3: the third part is optional');
+  assert.equal(less[1]?.body, whole[1]?.body, 'the report is the same');
+  assert.match(less[0]?.body ?? '', /^The header of your message is left out here: /m);
+  for (const line of header.split('\r\n')) assert.ok(!textOf({ body: redacted }).includes(line), line);
+  assert.equal(composeNotice(notice()).redacted, null);
+});
+
 test('a bounce, word for word', () => {
   const { envelope, body } = composeNotice(notice());
   assert.deepEqual(envelope, { sender: '', recipients: [{ address: 'alice@example.org' }] });
