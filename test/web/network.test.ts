@@ -144,14 +144,31 @@ test('tables of the configuration', { skip, timeout: 600_000 }, async (t) => {
     await submit(page);
     await dialog(page).getByText('there is no such file', { exact: false }).waitFor();
     assert.equal(await dialog(page).getByLabel('File of the custom CAs').getAttribute('aria-invalid'), 'true');
-    await dialog(page).getByLabel('File of the custom CAs').fill('certificates/demo-ecdsa.crt');
+    const demo = join(web.gateway.data, 'certificates', 'demo-ecdsa');
+    const upload = dialog(page).locator('input[type="file"]');
+    await upload.setInputFiles(`${demo}.key`);
+    await dialog(page).getByText('has no certificate in it', { exact: false }).waitFor();
+    // The key that stands beside it does not come along.
+    const both = {
+      name: 'ca.pem',
+      mimeType: 'text/plain',
+      buffer: Buffer.from(readFileSync(`${demo}.key`, 'utf8') + readFileSync(`${demo}.crt`, 'utf8')),
+    };
+    await upload.setInputFiles(both);
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll('input')].some(({ value }) => /^certificates\/ca-[0-9a-f]{16}\.crt$/.test(value)),
+    );
+    const stored = await dialog(page).getByLabel('File of the custom CAs').inputValue();
+    const kept = readFileSync(join(web.gateway.data, stored), 'utf8');
+    assert.match(kept, /BEGIN CERTIFICATE/);
+    assert.doesNotMatch(kept, /PRIVATE KEY/);
     await submit(page);
     await closed(page);
     const added = row(page, 'partner.example');
     for (const text of [
       'Required, verify',
       'Names: mx.partner.example',
-      "Custom CAs: certificates/demo-ecdsa.crt, and the system's",
+      `Custom CAs: ${stored}, and the system's`,
       'Client certificate: demo',
       'MTA-STS is not asked for',
     ]) {
@@ -191,7 +208,7 @@ test('tables of the configuration', { skip, timeout: 600_000 }, async (t) => {
     await page.getByRole('button', { name: 'Commit Changes' }).last().click();
     await page.getByText('No Changes Pending').first().waitFor();
     const { output } = await web.gateway.shell(['showconfig']);
-    const words = ['submission', 'two.example', 'USEDNS', 'SECOND', 'mx.partner.example', 'demo-ecdsa.crt', '@legal'];
+    const words = ['submission', 'two.example', 'USEDNS', 'SECOND', 'mx.partner.example', 'certificates/ca-', '@legal'];
     for (const word of words) assert.match(output, new RegExp(word));
     await page.goto('/network/certificates');
     await page.getByText('Destination partner.example (as a client)', { exact: false }).waitFor();

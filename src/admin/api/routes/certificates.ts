@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { PosternError } from '../../../errors.ts';
 import type { KeyFile } from '../../../tls/import-thread.ts';
+import { storeAuthorities } from '../../commands/authorities.ts';
 import { editCandidate } from '../../commands/candidate.ts';
 import { withCertificate } from '../../commands/certconfig.ts';
 import {
@@ -25,6 +26,7 @@ import type { AdminHost } from '../../host.ts';
 import { iso } from '../page.ts';
 import { route } from '../route.ts';
 import {
+  authoritiesSchema,
   type Certificate,
   type CertificateRequest,
   certificateParamsSchema,
@@ -34,6 +36,7 @@ import {
   type KeyPair,
   removalQuerySchema,
   requestSchema,
+  storedAuthoritiesSchema,
   type Upload,
   uploadedSchema,
   uploadSchema,
@@ -179,6 +182,22 @@ export const certificateRoutes = [
         body: { certificate: await describeOne(host, caller.user, name), changes: changes.length },
         revision: host.config.committed().number,
       };
+    },
+  }),
+  route({
+    ...change,
+    locked: false,
+    method: 'POST',
+    path: '/certificates/authorities',
+    summary: 'Upload authorities of your own',
+    description:
+      'Their certificates are kept in a file on the gateway; a destination trusts them when its `ca` names the file.',
+    large: true,
+    body: authoritiesSchema,
+    response: storedAuthoritiesSchema,
+    handler: async ({ host, body: { pem } }) => {
+      const { file, subjects } = await storeAuthorities(host.dataDirectory, pem);
+      return { status: 201, body: { file, subjects: [...subjects] } };
     },
   }),
   route({

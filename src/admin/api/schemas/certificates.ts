@@ -167,3 +167,15 @@ export const removalQuerySchema = object(
   { request: Type.Optional(flag('True: forget the request and its key, not the certificate.')) },
   'What to delete.',
 );
+
+export const authoritiesSchema = object({ pem: pem('PEM: one certificate or several.') }, 'Authorities of your own.');
+export type Authorities = Static<typeof authoritiesSchema>;
+
+export const storedAuthoritiesSchema = object(
+  {
+    file: text('What `ca` of a destination calls it.'),
+    subjects: list(text('A subject.'), 'Of the certificates in it.'),
+  },
+  'Authorities that are kept.',
+);
+export type StoredAuthorities = Static<typeof storedAuthoritiesSchema>;

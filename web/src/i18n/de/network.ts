@@ -111,6 +111,7 @@ export const network: Readonly<Record<keyof typeof english, string>> = {
   'destinations.ca': 'Datei mit den eigenen CAs (PEM)',
   'destinations.caHelp':
     'Auf dem Gateway, lesbar für dessen Benutzer. Ein relativer Name gilt unterhalb des Datenverzeichnisses.',
+  'destinations.caUpload': 'oder eine Datei hochladen',
   'destinations.certificate': 'Client-Zertifikat',
   'destinations.certificateHelp':
     'Wird seinen Hosts gezeigt, wo sie eines verlangen. Standard: nach dem weiteren Eintrag, sonst keines.',

@@ -108,6 +108,7 @@ export const network = {
   'destinations.anchors.both': "Custom CAs and the system's",
   'destinations.ca': 'File of the custom CAs (PEM)',
   'destinations.caHelp': 'On the gateway, readable for its user. A relative name is below the data directory.',
+  'destinations.caUpload': 'or upload a file',
   'destinations.certificate': 'Client certificate',
   'destinations.certificateHelp':
     'Shown to its hosts where they ask for one. Default: as the wider entry says, else none.',
