@@ -146,6 +146,26 @@ test('a change of the web service waits for a confirmation, which the browser gi
     return (top ?? 0) - (last?.getBoundingClientRect().bottom ?? Number.POSITIVE_INFINITY);
   });
   assert.ok(free >= 0, `the bar hides ${-free} px of the end of the page`);
+  // Through the whole page by keyboard: what has the focus is never behind the bar or the header.
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.getByRole('button', { name: 'Edit Settings' }).first().click();
+  await page.getByRole('button', { name: 'Submit' }).waitFor();
+  const hidden: string[] = [];
+  for (let presses = 0; presses < 90; presses++) {
+    await page.keyboard.press('Tab');
+    const found = await page.evaluate(() => {
+      const focused = document.activeElement;
+      if (focused === null || focused.closest('main') === null) return null;
+      const { top, bottom, left, right } = focused.getBoundingClientRect();
+      const at = (y: number) => document.elementFromPoint((left + right) / 2, y);
+      const covered = [top + 2, bottom - 2].some((y) =>
+        at(y)?.closest('header, [aria-label="A commit must be confirmed"]'),
+      );
+      return covered ? `${focused.textContent} at ${top}` : null;
+    });
+    if (found !== null) hidden.push(found);
+  }
+  assert.deepEqual(hidden, []);
   await picture(page, 'confirmation-360');
   await bar.getByRole('button', { name: 'Confirm' }).click();
   await page.getByText('Confirmed: it stays in force.').waitFor();

@@ -1,7 +1,7 @@
 // A commit that must be confirmed: how long it waits, and the two ways out. Below every page, so that nothing moves.
 import { Button, Group, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { type RefObject, useEffect, useRef, useState } from 'react';
 import { request } from '../api/client.ts';
 import { useConfigurationState } from '../api/configuration-state.tsx';
 import { hasCode } from '../api/problem.ts';
@@ -37,6 +37,7 @@ function Waiting({ until }: { readonly until: number }) {
   const rights = useRights();
   const toast = useToast();
   const left = useSecondsUntil(until);
+  const bar = useScrollRoom();
   const confirm = useMutation({
     mutationFn: confirmOverNewConnection,
     onSuccess: () => toast(t('confirmation.confirmed')),
@@ -49,7 +50,7 @@ function Waiting({ until }: { readonly until: number }) {
   });
   const failed = confirm.error ?? takeBack.error;
   return (
-    <section className={classes['bar']} aria-label={t('confirmation.title')}>
+    <section ref={bar} className={classes['bar']} aria-label={t('confirmation.title')}>
       <div>
         <Text size="sm" fw={600} role="status">
           {t('confirmation.title')}
@@ -77,6 +78,23 @@ function Waiting({ until }: { readonly until: number }) {
       )}
     </section>
   );
+}
+
+/** What gets the focus or is jumped to comes to stand above the bar, not behind it (WCAG 2.2, 2.4.11). */
+function useScrollRoom(): RefObject<HTMLElement | null> {
+  const bar = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const { style } = document.documentElement;
+    const observer = new ResizeObserver(() => {
+      style.scrollPaddingBottom = `${bar.current?.offsetHeight ?? 0}px`;
+    });
+    if (bar.current !== null) observer.observe(bar.current);
+    return () => {
+      observer.disconnect();
+      style.scrollPaddingBottom = '';
+    };
+  }, []);
+  return bar;
 }
 
 function useSecondsUntil(until: number): number {
