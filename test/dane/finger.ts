@@ -28,7 +28,7 @@ export class Finger {
 
   /** Its output. In a mount namespace of its own, where /etc/resolv.conf names the resolver of the test. */
   async ask(one: Case): Promise<string> {
-    const script = 'mount --bind "$0" /etc/resolv.conf && exec posttls-finger -c -t 10 -T 10 -L summary,verbose "$@"';
+    const script = 'mount --bind "$0" /etc/resolv.conf && exec posttls-finger -t 10 -T 10 -L summary,verbose "$@"';
     const level = levels[one.level ?? 'dane'] ?? 'dane';
     const args = [
       // What this side offers.
@@ -73,6 +73,8 @@ export function fingerVerdict(output: string, level: string): FingerVerdict {
   if (/Verified TLS connection established/.test(output)) return 'verified';
   if (/lookup error|lookup failed: .*try again|SSL_connect error|resorting to "secure"/.test(output)) return 'refused';
   if (/Failed to establish session|lookup failed/.test(output)) return 'none';
+  // Without a session it has no verdict: silence must not pass for one.
+  if (!/^posttls-finger: < 220[ -]/m.test(output)) throw new Error(`posttls-finger came to no server:\n${output}`);
   const signed = /DNSSEC-signed TLSA record/.test(output) && !/all TLSA records unusable/.test(output);
   const unusable = /unsupported TLSA certificate usage|all TLSA records unusable/.test(output);
   const verifies = level === 'required-verify';
