@@ -16,10 +16,7 @@
 //     --directory DIR      where queues are written; bench/run/growth without
 // A gateway is started as bench/adapters/postern does it. Tables go to standard output, progress to standard error; the exit
 // status is 0 whatever the figures are, 1 where a part could not be measured.
-import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/errors.ts';
 import { measureCommit } from './growth/commit.ts';
@@ -28,30 +25,10 @@ import { measureDashboards } from './growth/dashboards.ts';
 import { measureDeferred } from './growth/deferred.ts';
 import { measureDown } from './growth/down.ts';
 import { measurePreview } from './growth/preview.ts';
-import type { Stand } from './growth/sink.ts';
+import { prepareStand } from './growth/stand.ts';
 import { measureVariety } from './growth/variety.ts';
 
-const here = import.meta.dirname;
 const parts = ['deferred', 'down', 'connections', 'commit', 'dashboards', 'preview', 'variety'] as const;
-
-/** Sources are copied, so that a benchmark that runs at the same time keeps its programs. */
-function build(directory: string | undefined): Stand {
-  const home = join(here, 'run', 'growth');
-  const programs = join(home, 'src');
-  mkdirSync(home, { recursive: true });
-  cpSync(join(here, 'harness', 'src'), programs, { recursive: true, preserveTimestamps: true });
-  cpSync(join(here, 'harness', 'mkcerts.sh'), join(home, 'mkcerts.sh'));
-  const shown: ExecFileSyncOptions = { stdio: ['ignore', 'ignore', 'inherit'] };
-  execFileSync('make', ['-C', programs, 'smtpsink', 'smtpload', 'hellos'], shown);
-  execFileSync('bash', [join(home, 'mkcerts.sh')], shown);
-  const certificates = join(home, 'run', 'certs');
-  return {
-    programs,
-    certificate: join(certificates, 'ec.pem'),
-    key: join(certificates, 'ec.key'),
-    directory: mkdtempSync(join(directory ?? home, 'data-')),
-  };
-}
 
 function refuse(text: string): never {
   process.stderr.write(`bench: ${text}\n`);
@@ -94,9 +71,7 @@ const connections = wholeNumbers('connections', values.connections);
 if (rounds > 8) refuse('--rounds: at most 8');
 if (rounds * connections.length > 24) refuse('--connections: at most 24 runs in all rounds');
 
-const stand = build(values.directory);
-process.once('exit', () => rmSync(stand.directory, { recursive: true, force: true, maxRetries: 3 }));
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+const stand = prepareStand(values.directory);
 process.stdout.write(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores\n`);
 
 const measure = {

@@ -4,6 +4,7 @@
 //   npm run bench -- handshake | latency | idle --conns 10000 | crash | fsync
 //   npm run bench -- growth                                a long queue, a destination down, many connections, commits, previews, hostile hellos (growth.ts)
 //   npm run bench -- resumption                            what going on with earlier TLS sessions saves (resumption.ts)
+//   npm run bench -- policies                              MTA-STS and DANE destinations beside plain ones (policies.ts)
 //   npm run bench -- flame FILE.cpuprofile > F.svg        a flame graph of one thread (flame.ts)
 //   npm run bench -- all                                   everything, with --seconds 20 and --conns 10000 (about an hour)
 // The harness (bench/harness) is copied to bench/run and built there; peers that are not installed are left out, aloud.
@@ -124,12 +125,12 @@ if (args.includes('--help') || args.includes('-h')) {
   process.exit(0);
 }
 const what = args[0] !== undefined && !args[0].startsWith('--') ? args.shift() : 'throughput';
-if (what === 'growth' || what === 'flame' || what === 'resumption') {
+if (what === 'growth' || what === 'flame' || what === 'resumption' || what === 'policies') {
   const { status } = spawnSync(process.execPath, [join(here, `${what}.ts`), ...args], { stdio: 'inherit' });
   process.exit(status ?? 1);
 }
 if (what !== 'all' && figures[what] === undefined) {
-  say(`bench: "${what}" is none of ${Object.keys(figures).join(', ')}, growth, flame, resumption, all`);
+  say(`bench: "${what}" is none of ${Object.keys(figures).join(', ')}, growth, flame, resumption, policies, all`);
   process.exit(2);
 }
 prepare();

@@ -4,7 +4,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway } from './gateway.ts';
-import { type Relayed, relay, Sink, type Stand, type Work } from './sink.ts';
+import { type Relayed, relay, Sink, type Work } from './sink.ts';
+import type { Stand } from './stand.ts';
 import { median, met, percent, printTable, progress, spread } from './table.ts';
 
 const goal = 0.95;

@@ -2,7 +2,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startGateway } from './gateway.ts';
-import { type Relayed, relay, Sink, type Stand } from './sink.ts';
+import { type Relayed, relay, Sink } from './sink.ts';
+import type { Stand } from './stand.ts';
 import { median, met, percent, printTable, progress, spread } from './table.ts';
 
 const goal = 0.25;

@@ -6,7 +6,8 @@ import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningGateway, startGateway } from './gateway.ts';
-import { freePort, type Relayed, relay, Sink, type Stand, type Work } from './sink.ts';
+import { freePort, type Relayed, relay, Sink, type Work } from './sink.ts';
+import type { Stand } from './stand.ts';
 import { median, met, percent, printTable, progress, spread } from './table.ts';
 
 const goal = 0.97;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Backlog, destinationAt, forgetCache, recipientAt, senderAt, writeBacklog } from './backlog.ts';
 import { dataOf, type RunningGateway, startGateway } from './gateway.ts';
-import { type Relayed, relay, Sink, type Stand, type Work } from './sink.ts';
+import { type Relayed, relay, Sink, type Work } from './sink.ts';
+import type { Stand } from './stand.ts';
 import { figure, median, met, percent, printTable, progress, type Row, spread } from './table.ts';
 import { Terminal } from './terminal.ts';
 

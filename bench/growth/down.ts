@@ -2,7 +2,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningGateway, startGateway } from './gateway.ts';
-import { fillQueue, freePort, type Relayed, relay, Sink, type Stand, type Work } from './sink.ts';
+import { fillQueue, freePort, type Relayed, relay, Sink, type Work } from './sink.ts';
+import type { Stand } from './stand.ts';
 import { median, met, percent, printTable, progress, spread } from './table.ts';
 
 const goal = 0.95;

@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, type Stand, start } from './sink.ts';
+import { freePort, start } from './sink.ts';
+import type { Stand } from './stand.ts';
 
 const launcher = new URL('../../bin/postern.mjs', import.meta.url).pathname;
 /** Ticks a second in /proc/PID/stat: USER_HZ, 100 on every Linux that Node runs on. */

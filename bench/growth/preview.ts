@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { populate } from '../population.ts';
 import { dataOf, startGateway } from './gateway.ts';
-import { type Relayed, relay, Sink, type Stand, type Work } from './sink.ts';
+import { type Relayed, relay, Sink, type Work } from './sink.ts';
+import type { Stand } from './stand.ts';
 import { median, met, percent, printTable, progress, spread } from './table.ts';
 
 const goal = 0.95;

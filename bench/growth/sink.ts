@@ -4,15 +4,7 @@ import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningGateway } from './gateway.ts';
-
-/** Where the programs and the certificate of the sink lie. */
-export interface Stand {
-  readonly programs: string;
-  readonly certificate: string;
-  readonly key: string;
-  /** Data directories are made here. */
-  readonly directory: string;
-}
+import type { Stand } from './stand.ts';
 
 /** What the generator shall do. Either for `seconds`, or until `total` messages were acknowledged. */
 export interface Work {
@@ -22,8 +14,8 @@ export interface Work {
   readonly total?: number;
   /** Messages a second, whatever becomes of those before; without: as fast as it goes. */
   readonly rate?: number;
-  /** Recipients at d<first>.example and the `count - 1` after it, in turns; else at dest.example. */
-  readonly domains?: { readonly first: number; readonly count: number };
+  /** Recipients at d<first>.<suffix> (`example`) and the `count - 1` after it, in turns; else at dest.example. */
+  readonly domains?: { readonly first: number; readonly count: number; readonly suffix?: string };
 }
 
 export interface Relayed {
@@ -59,6 +51,13 @@ interface Phase {
   readonly last: number;
 }
 
+/** What the sink says when asked, as far as it is used. */
+interface Statistics {
+  readonly tls: number;
+  readonly resumed: number;
+  readonly phase: Readonly<Record<string, Phase>>;
+}
+
 const messageSize = 5120;
 /** No gateway is faster: so many acknowledgements a second the generator has room for. */
 const mostPerSecond = 50_000;
@@ -76,6 +75,15 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+export interface SinkWish {
+  /** Else a free port of 127.0.0.1. */
+  readonly at?: { readonly address: string; readonly port: number };
+  /** It gives out TLS sessions to go on with. */
+  readonly tickets?: boolean;
+  /** TLS 1.2 at most. */
+  readonly old?: boolean;
+}
+
 /** The next hop of all gateways of a part. */
 export class Sink {
   readonly port: number;
@@ -90,10 +98,15 @@ export class Sink {
     this.#child = child;
   }
 
-  static async start({ programs, certificate, key }: Stand): Promise<Sink> {
-    const [port, control] = [await freePort(), await freePort()];
-    const where = ['--port', String(port), '--ctl', String(control)];
-    const child = start(join(programs, 'smtpsink'), [...where, '--cert', certificate, '--key', key]);
+  static async start(
+    { programs, certificate, key }: Pick<Stand, 'programs' | 'certificate' | 'key'>,
+    { at, tickets = false, old = false }: SinkWish = {},
+  ): Promise<Sink> {
+    const { address, port } = at ?? { address: '127.0.0.1', port: await freePort() };
+    const control = await freePort();
+    const where = ['--address', address, '--port', String(port), '--ctl', String(control)];
+    const tls = ['--cert', certificate, '--key', key, '--tickets', tickets ? '1' : '0', '--tls12', old ? '1' : '0'];
+    const child = start(join(programs, 'smtpsink'), [...where, ...tls]);
     await new Promise<void>((resolve, reject) => {
       child.stdout?.once('data', () => resolve());
       child.once('exit', (code) => reject(new Error(`smtpsink ended with status ${code}`)));
@@ -110,11 +123,17 @@ export class Sink {
   async arrivals(phase: string, wanted: number): Promise<Phase> {
     let [seen, since] = [-1, performance.now()];
     for (;;) {
-      const now = (await this.#statistics())[phase] ?? { uniq: 0, dup: 0, bad: 0, last: 0 };
+      const now = (await this.#statistics()).phase[phase] ?? { uniq: 0, dup: 0, bad: 0, last: 0 };
       if (now.uniq >= wanted || performance.now() - since > stall) return now;
       if (now.uniq !== seen) [seen, since] = [now.uniq, performance.now()];
       await sleep(50);
     }
+  }
+
+  /** So far, over all runs. */
+  async handshakes(): Promise<{ readonly all: number; readonly resumed: number }> {
+    const { tls, resumed } = await this.#statistics();
+    return { all: tls, resumed };
   }
 
   async stop(): Promise<void> {
@@ -124,12 +143,12 @@ export class Sink {
     await gone;
   }
 
-  async #statistics(): Promise<Readonly<Record<string, Phase>>> {
+  async #statistics(): Promise<Statistics> {
     const socket = createConnection({ port: this.#control, host: '127.0.0.1' });
     socket.setTimeout(10_000, () => socket.destroy(new Error('the sink does not answer')));
     const parts: Buffer[] = [];
     for await (const part of socket) parts.push(part as Buffer);
-    return (JSON.parse(Buffer.concat(parts).toString()) as { phase: Record<string, Phase> }).phase;
+    return JSON.parse(Buffer.concat(parts).toString()) as Statistics;
   }
 }
 
@@ -178,6 +197,7 @@ async function generate({ programs }: Stand, port: number, phase: string, work: 
   };
   const more = {
     ...(domains === undefined ? {} : { domains: domains.count, 'first-domain': domains.first }),
+    ...(domains?.suffix === undefined ? {} : { suffix: domains.suffix }),
     ...(connections <= ramp ? {} : { ramp }),
     ...(rate === undefined ? {} : { rate }),
   };

@@ -4,7 +4,8 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningGateway, startGateway } from './gateway.ts';
-import { type Relayed, relay, Sink, type Stand, start, type Work } from './sink.ts';
+import { type Relayed, relay, Sink, start, type Work } from './sink.ts';
+import type { Stand } from './stand.ts';
 import { met, percent, printTable, progress, spread } from './table.ts';
 
 const goal = 0.9;

@@ -9,12 +9,12 @@ import type { Failure, RecipientFailure } from '../smtp/failure.ts';
 import { ourFailure } from '../smtp/failure.ts';
 import { type Reply, replyText } from '../smtp/reply.ts';
 import { DotStuffing } from '../smtp/stuffing.ts';
-import type { ConnectFailure, ConnectTlsOptions } from '../tls/connect.ts';
+import type { ConnectedTls, ConnectFailure, ConnectTlsOptions } from '../tls/connect.ts';
 import type { ClientTls } from '../tls/contexts.ts';
 import { offeredVersions } from '../tls/contexts.ts';
 import { systemErrorDetail } from '../tls/errors.ts';
 import { describeCertificate } from '../tls/peer-certificate.ts';
-import { checkPeer, type PeerVerdict } from '../tls/peer-check.ts';
+import { checkPeer, lastsFor, type PeerVerdict } from '../tls/peer-check.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
 import { noStartTls, type TlsProblem } from '../tls/tls-report.ts';
 import { versionBits } from '../tls/versions.ts';
@@ -245,7 +245,7 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
         host.log.record(events.outgoingOffer, dcid, offered, info.resumed);
         host.log.record(events.outgoingTls, dcid, info.protocol, info.cipher);
         if (!info.resumed) host.log.record(events.outgoingCertificate, dcid, describeCertificate(info.certificate()));
-        this.#verdict = checkPeer(policy, info);
+        this.#verdict = this.#judge(info);
         if (this.#verdict.ok) this.#client.secured(policy.requireTls !== null && this.#verdict.got !== 'encrypted');
         else this.#client.lost('the certificate is not accepted');
         this.#arm();
@@ -257,6 +257,19 @@ export class Connection implements ClientOwner<Transfer>, LinkOwner, BodySenderO
         this.#client.lost('TLS handshake failed');
       },
     });
+  }
+
+  /** What the server proved: just now, or when the session was made that goes on. */
+  #judge(info: ConnectedTls): PeerVerdict {
+    const { policy } = this.settings;
+    const resumption = this.#resumption;
+    const earlier = info.resumed ? (resumption?.proof ?? null) : null;
+    const proof = earlier ?? {
+      verdict: checkPeer(policy, info),
+      until: Math.min(policy.until, performance.now() + lastsFor(policy, info)),
+    };
+    resumption?.prove(proof);
+    return proof.verdict;
   }
 
   #sessionRequest(): Pick<ConnectTlsOptions, 'session' | 'onSession'> {

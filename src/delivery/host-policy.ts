@@ -2,11 +2,10 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Snapshot } from '../config/snapshot.ts';
-import { lookUpDane } from '../dns/dane-lookup.ts';
+import { type DaneFinding, lookUpDane } from '../dns/dane-lookup.ts';
 import type { MailResolver } from '../dns/resolver.ts';
 import type { TlsLevel } from '../smtp/client-owner.ts';
 import type { ClientCredentials, ClientTls } from '../tls/contexts.ts';
-import type { DaneVerdict } from '../tls/dane.ts';
 import { tlsPolicy } from '../tls/message-policy.ts';
 import type { StsSource, StsVerdict } from '../tls/mta-sts.ts';
 import { needsDane, needsSts, type TlsControls, type TlsPolicy } from '../tls/policy.ts';
@@ -21,8 +20,13 @@ export interface PolicySources {
   readonly sts?: StsSource;
 }
 
-/** Hosts of one destination whose policies are kept. */
+/** Hosts of one destination whose policies are kept, those with DANE as long as the answers of DNS hold. */
 const mostPolicies = 64;
+
+const addressOnly: DaneFinding = {
+  verdict: { kind: 'none', why: 'the host has only an address' },
+  until: Number.POSITIVE_INFINITY,
+};
 
 export class DestinationTls {
   /** Equal stamps: the same controls, authorities and certificate. */
@@ -91,30 +95,33 @@ export class DestinationTls {
     sts: StsVerdict | null,
   ): TlsPolicy | Promise<TlsPolicy> {
     const { demand, message } = this.#key;
-    if (!needsDane(this.#controls.level, demand, message)) {
-      if (sts !== this.#sts) this.#policies.clear();
-      this.#sts = sts;
-      const key = `${target.secure} ${target.host}`;
-      let known = this.#policies.get(key);
-      if (known === undefined) {
-        if (this.#policies.size >= mostPolicies) this.#policies.clear();
-        known = this.#make(target, nextHops, null, sts);
-        this.#policies.set(key, known);
-      }
-      return known;
-    }
-    if (isIP(target.host) !== 0) {
-      return this.#make(target, nextHops, { kind: 'none', why: 'the host has only an address' }, sts);
-    }
+    if (sts !== this.#sts) this.#policies.clear();
+    this.#sts = sts;
     const { host: name, port, secure } = target;
-    return lookUpDane({ name, port, secure }, resolver).then((verdict) => this.#make(target, nextHops, verdict, sts));
+    const key = `${secure} ${port} ${name} ${nextHops.join()}`;
+    const known = this.#policies.get(key);
+    if (known !== undefined && performance.now() < known.until) return known;
+    const make = (dane: DaneFinding | null): TlsPolicy => {
+      const policy = this.#make(target, nextHops, dane, sts);
+      // Another answer of MTA-STS may have come meanwhile.
+      if (sts === this.#sts) this.#keep(key, policy);
+      return policy;
+    };
+    if (!needsDane(this.#controls.level, demand, message)) return make(null);
+    if (isIP(name) !== 0) return make(addressOnly);
+    return lookUpDane({ name, port, secure }, resolver).then(make);
+  }
+
+  #keep(key: string, policy: TlsPolicy): void {
+    if (this.#policies.size >= mostPolicies && !this.#policies.has(key)) this.#policies.clear();
+    this.#policies.set(key, policy);
   }
 
   client(policy: TlsPolicy, tls: OutboundTls): ClientTls {
     return tls.clientFor(policy.versions, this.#credentials, this.#settings.ciphers);
   }
 
-  #make(target: RouteHost, nextHops: readonly string[], dane: DaneVerdict | null, sts: StsVerdict | null): TlsPolicy {
+  #make(target: RouteHost, nextHops: readonly string[], dane: DaneFinding | null, sts: StsVerdict | null): TlsPolicy {
     return tlsPolicy({
       controls: this.#controls,
       demand: this.#key.demand,
@@ -123,7 +130,8 @@ export class DestinationTls {
       nextHops,
       host: isIP(target.host) === 0 ? target.host : null,
       secureHost: target.secure,
-      dane,
+      dane: dane?.verdict ?? null,
+      ...(dane === null ? {} : { daneUntil: dane.until }),
       sts,
       versions: this.#settings.versions,
       tells: this.#tells,

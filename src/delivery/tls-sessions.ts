@@ -1,10 +1,12 @@
 // TLS sessions of outgoing connections, so that the next one to the same host need not begin anew (RFC 8446 2.2, RFC 5077).
 //
 // A session resumes as what it was made as: OpenSSL says "verified" of it under other authorities too (measured). So it is kept
-// with everything that had a say in it, and only where no certificate decides anything.
+// with everything that had a say in it, TLSA records and MTA-STS policy included. Where a certificate counts it is kept only once that
+// was found to be in order, with the verdict, and no longer than what the verdict rests on.
 import { createHash } from 'node:crypto';
 import { ExpiringMap } from '../dns/cache.ts';
 import type { ClientTls } from '../tls/contexts.ts';
+import type { PeerVerdict } from '../tls/peer-check.ts';
 import type { TlsPolicy } from '../tls/policy.ts';
 import type { RouteHost } from './route.ts';
 
@@ -15,16 +17,29 @@ const mostOfOne = 4;
 /** Bytes; tickets may have 64 KiB, real ones have 1 to 3 KiB with the certificate. */
 const longest = 8192;
 
-interface Kept {
+/** What the server's certificate was found to be worth. */
+export interface Proof {
+  readonly verdict: PeerVerdict;
+  /** Records or certificates that it rests on end then; ms of the monotonic clock. */
+  readonly until: number;
+}
+
+interface Ticket {
   readonly session: Buffer;
   /** RFC 8446 C.4: a ticket of 1.3 is used once. */
   readonly once: boolean;
 }
 
+type Kept = Ticket & { readonly proof: Proof };
+
 /** What one connection may offer, and where what it gets goes. */
 export interface Resumption {
   /** Null: there is none yet. */
   readonly session: Buffer | null;
+  /** Of `session`: holds again if it goes on. */
+  readonly proof: Proof | null;
+  /** Of this connection; nothing that comes is kept before, and where a certificate counts and is not in order nothing at all. */
+  prove(proof: Proof): void;
   keep(session: Buffer, protocol: string): void;
   /** The host did not take it, or something else failed: the next connection begins anew. */
   forget(): void;
@@ -55,29 +70,45 @@ export class TlsSessions {
   of(target: RouteHost, policy: TlsPolicy, tls: ClientTls, legacy: boolean, resume: boolean): Resumption | null {
     if (this.#most === 0 || !mayResume(policy)) return null;
     const key = `${target.address} ${target.port} ${this.#clientOf(tls)} ${legacy} ${policyStamp(policy)}`;
-    const session = resume ? this.#take(key) : null;
+    const taken = resume ? this.#take(key) : null;
     // What comes over connections from before a commit, or behind a failure, is not kept.
     const kept = this.#kept;
+    const early: Ticket[] = [];
+    let proof: Proof | null = null;
     let over = false;
+    const forget = () => {
+      over = true;
+      early.length = 0;
+      kept.delete(key);
+    };
     return {
-      session,
-      keep: (next, protocol) => {
-        if (!over && kept === this.#kept) this.#keep(key, { session: next, once: protocol === 'TLSv1.3' });
+      session: taken?.session ?? null,
+      proof: taken?.proof ?? null,
+      prove: (found) => {
+        if (!mayKeep(policy, found.verdict)) {
+          forget();
+          return;
+        }
+        proof = policy.check === 'none' ? found : { ...found, until: Math.min(found.until, performance.now() + life) };
+        for (const ticket of early.splice(0)) if (kept === this.#kept) this.#keep(key, { ...ticket, proof });
       },
-      forget: () => {
-        over = true;
-        kept.delete(key);
+      keep: (session, protocol) => {
+        if (over || kept !== this.#kept) return;
+        const ticket = { session, once: protocol === 'TLSv1.3' };
+        if (proof !== null) this.#keep(key, { ...ticket, proof });
+        else if (early.length < mostOfOne) early.push(ticket);
       },
+      forget,
     };
   }
 
-  #take(key: string): Buffer | null {
+  #take(key: string): Kept | null {
     const now = performance.now();
-    const kept = this.#kept.get(key, now);
-    const newest = kept?.at(-1);
-    if (kept === undefined || newest === undefined) return null;
+    const kept = (this.#kept.get(key, now) ?? []).filter(({ proof }) => proof.until > now);
+    const newest = kept.at(-1);
+    if (newest === undefined) return null;
     if (newest.once) this.#kept.set(key, kept.slice(0, -1), now + life);
-    return newest.session;
+    return newest;
   }
 
   #keep(key: string, kept: Kept): void {
@@ -97,10 +128,14 @@ export class TlsSessions {
   }
 }
 
-/** Where a certificate or TLSA records decide, or may at the next connection, each connection shows what it has. */
-function mayResume({ wanted, check, trust, sts, requireTls }: TlsPolicy): boolean {
-  if (requireTls !== null) return false;
-  return check === 'none' && trust === 'none' && sts === null && (wanted === 'preferred' || wanted === 'required');
+/** A message that asks for REQUIRETLS has it proven on a connection of its own. */
+function mayResume({ requireTls }: TlsPolicy): boolean {
+  return requireTls === null;
+}
+
+/** A certificate that was only put up with is looked at, and reported, each time. */
+function mayKeep({ check }: TlsPolicy, { ok, got, problem }: PeerVerdict): boolean {
+  return check === 'none' || (ok && got !== 'encrypted' && problem === null);
 }
 
 const stamps = new WeakMap<TlsPolicy, string>();
@@ -109,10 +144,10 @@ const stamps = new WeakMap<TlsPolicy, string>();
 function policyStamp(policy: TlsPolicy): string {
   let stamp = stamps.get(policy);
   if (stamp === undefined) {
-    const { wanted, trust, level, check, versions, sni, names, tlsa, onFailure } = policy;
+    const { wanted, trust, level, starttls, check, versions, sni, names, tlsa, onFailure, sts } = policy;
     const records = tlsa.map(({ data, ...record }) => [record, Buffer.from(data).toString('base64')]);
     stamp = createHash('sha256')
-      .update(JSON.stringify([wanted, trust, level, check, versions, sni, names, records, onFailure]))
+      .update(JSON.stringify([wanted, trust, level, starttls, check, versions, sni, names, records, onFailure, sts]))
       .digest('base64');
     stamps.set(policy, stamp);
   }

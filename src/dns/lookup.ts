@@ -15,8 +15,10 @@ export interface Found {
   readonly records: readonly Answer[];
   /** Every answer on the way had the AD bit of a trusted server. */
   readonly secure: boolean;
-  /** How long it holds, ms. */
+  /** How long it holds from the moment it came, ms. */
   readonly ttl: number;
+  /** The same as a moment; ms of the monotonic clock. */
+  readonly until: number;
 }
 
 const mostEntries = 20_000;
@@ -98,7 +100,7 @@ export class Lookup {
       if (link === longestChain) throw softError(name, type, 'CNAME chain too long');
       const records = answers.filter((record) => record.type === type && sameName(record.name, current));
       if (records.length > 0) {
-        return { kind: 'records', name: current, records, secure, ttl: Math.min(ttl, ...records.map(ttlOf)) };
+        return lasting({ kind: 'records', name: current, records, secure, ttl: Math.min(ttl, ...records.map(ttlOf)) });
       }
       const alias = answers.find((record) => record.type === 'CNAME' && sameName(record.name, current));
       if (alias?.type !== 'CNAME') break;
@@ -110,18 +112,18 @@ export class Lookup {
       // The server left the chain to us.
       if (questions <= 1 || !isName(current)) throw softError(name, type, 'CNAME chain too long');
       const rest = await this.#resolve(current, type, questions - 1);
-      return { ...rest, secure: secure && rest.secure, ttl: Math.min(ttl, rest.ttl) };
+      return lasting({ ...rest, secure: secure && rest.secure, ttl: Math.min(ttl, rest.ttl) });
     }
     // RFC 2308 5: without a SOA it is not cached.
     const negativeTtl =
       negative?.type === 'SOA' ? Math.min(ttlOf(negative), (negative.data.minimum ?? 0) * 1000, longestNegativeTtl) : 0;
-    return {
+    return lasting({
       kind: message.rcode === 'NXDOMAIN' ? 'nxdomain' : 'nodata',
       name: current,
       records: [],
       secure,
       ttl: Math.min(ttl, negativeTtl),
-    };
+    });
   }
 
   /** Server after server, round and round until the time is up. */
@@ -154,7 +156,11 @@ export class Lookup {
   }
 }
 
-const notAName: Omit<Found, 'name'> = { kind: 'nxdomain', records: [], secure: false, ttl: 0 };
+const notAName: Omit<Found, 'name'> = { kind: 'nxdomain', records: [], secure: false, ttl: 0, until: 0 };
+
+function lasting(found: Omit<Found, 'until'>): Found {
+  return { ...found, until: performance.now() + found.ttl };
+}
 
 function ttlOf(record: Answer): number {
   return 'ttl' in record && record.ttl !== undefined ? Math.min(record.ttl * 1000, longestTtl) : 0;

@@ -87,10 +87,30 @@ function contentOf(certificate: X509Certificate, selector: number, matchingType:
   const key = `${selector} ${matchingType}`;
   let content = known.get(key);
   if (content === undefined) {
-    const whole = selector === 0 ? certificate.raw : certificate.publicKey.export({ type: 'spki', format: 'der' });
-    content = matchingType === 0 ? whole : digest(matchingType, whole);
+    content = matchingType === 0 ? wholeOf(certificate, selector) : digestOf(certificate, selector, matchingType);
     known.set(key, content);
   }
+  return content;
+}
+
+function wholeOf(certificate: X509Certificate, selector: number): Buffer {
+  return selector === 0 ? certificate.raw : certificate.publicKey.export({ type: 'spki', format: 'der' });
+}
+
+/** Of certificates that were shown before, by their SHA-256: writing a key in DER takes longer than all else here. The oldest goes first. */
+const digests = new Map<string, Buffer>();
+const mostDigests = 2000;
+
+function digestOf(certificate: X509Certificate, selector: number, matchingType: number): Buffer {
+  const key = `${certificate.fingerprint256} ${selector} ${matchingType}`;
+  const known = digests.get(key);
+  if (known !== undefined) return known;
+  const content = digest(matchingType, wholeOf(certificate, selector));
+  if (digests.size >= mostDigests) {
+    const oldest = digests.keys().next();
+    if (oldest.done !== true) digests.delete(oldest.value);
+  }
+  digests.set(key, content);
   return content;
 }
 

@@ -14,12 +14,12 @@ import {
 
 /** The policy towards one host. */
 export function tlsPolicy(input: PolicyInput): TlsPolicy {
-  const { domain, dane, sts, message, tells = false } = input;
+  const { domain, dane, daneUntil = Number.POSITIVE_INFINITY, sts, message, tells = false } = input;
   const policy = withVersions(barePolicy(input));
   // Who switches TLS off has nothing to tell; nor has who did not even ask what the domain publishes.
   const asked = message !== 'optional' && (dane !== null || sts !== null);
   const told = tells && policy.starttls && asked;
-  return { ...policy, facts: told ? { domain, dane, sts } : null };
+  return { ...policy, facts: told ? { domain, dane, sts } : null, until: daneUntil };
 }
 
 function barePolicy(input: PolicyInput): BarePolicy {

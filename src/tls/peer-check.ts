@@ -1,7 +1,7 @@
 // What a server's certificate is worth under a policy.
 import type { ConnectedTls } from './connect.ts';
 import { describeTlsa } from './dane.ts';
-import { matchDane, matchesName } from './dane-match.ts';
+import { matchDane, matchesName, sentChain } from './dane-match.ts';
 import type { TlsPolicy } from './policy.ts';
 import { type ResultType, type TlsProblem, unnamedHost } from './tls-report.ts';
 
@@ -33,6 +33,25 @@ export function checkPeer(
   const wrong = verdict.got === 'encrypted' ? verdict.detail : names;
   if (wrong === '') return verdict;
   return { ...verdict, detail: `MTA-STS testing: ${wrong}`, problem: verdict.problem ?? unnamedHost };
+}
+
+/**
+ * How long what `checkPeer` found may stand for a later connection that goes on with this one's TLS session, ms from `now` (since the
+ * epoch): as long as the certificates are valid, where their dates count.
+ */
+export function lastsFor(
+  policy: Pick<TlsPolicy, 'check' | 'tlsa'>,
+  { peer }: Pick<ConnectedTls, 'peer'>,
+  now: number = Date.now(),
+): number {
+  const leaf = policy.check === 'none' || isDaneEe(policy) ? undefined : peer();
+  if (leaf === undefined) return Number.POSITIVE_INFINITY;
+  return Math.min(...sentChain(leaf).map(({ validToDate }) => validToDate.getTime() - now));
+}
+
+/** RFC 7672 3.1.1: dates count for nothing. */
+function isDaneEe({ check, tlsa }: Pick<TlsPolicy, 'check' | 'tlsa'>): boolean {
+  return check === 'dane' && tlsa.every(({ usage }) => usage === 3);
 }
 
 function compare(policy: TlsPolicy, shown: Pick<ConnectedTls, 'peer' | 'verifyError'>, now: number): PeerVerdict {

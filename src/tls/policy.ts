@@ -48,6 +48,8 @@ export interface PolicyInput {
   readonly secureHost: boolean;
   /** Null: nobody asked, because the level does not need it. */
   readonly dane: DaneVerdict | null;
+  /** Of `dane`: when the first of the answers ends that it rests on; ms of the monotonic clock. */
+  readonly daneUntil?: number;
   /** Of the recipient's domain; null: nobody asked, because hosts or level are configured. */
   readonly sts: StsVerdict | null;
   /** Of `tls.outbound`. */
@@ -97,11 +99,13 @@ export interface TlsPolicy {
   readonly sts: AppliedSts | null;
   /** For the report to the domain; null: it gets none. */
   readonly facts: PolicyFacts | null;
+  /** What DNS said for it holds until then; ms of the monotonic clock, infinite where DNS has no say. */
+  readonly until: number;
   /** Why it is this policy, in plain words. */
   readonly why: string;
 }
 
-export type BarePolicy = Omit<TlsPolicy, 'facts'>;
+export type BarePolicy = Omit<TlsPolicy, 'facts' | 'until'>;
 
 export interface AppliedSts {
   /** The recipient's. */

@@ -1,14 +1,16 @@
 // Deliveries to real servers behind a signed zone and a validating resolver, case by case; and Postfix's own verdict on each.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { destinationOfRecipient } from '../../src/delivery/route.ts';
 import { TlsSides } from '../../src/delivery/sides.ts';
 import { verifyDomains } from '../../src/delivery/verify.ts';
+import { outgoingOffer, outgoingSecurity } from '../../src/ledger/events.ts';
 import { until } from '../delivery/fixture.ts';
 import { missing } from '../tls/peers.ts';
 import { checkSchema } from '../tls-reports/schema.ts';
 import { addressIn, type Case, domainOf } from './case.ts';
-import { Authority } from './certificates.ts';
+import { Authority, tlsaText } from './certificates.ts';
 import { Ends } from './ends.ts';
 import { expectedOfFinger, Finger, fingerVerdict } from './finger.ts';
 import { levelCases } from './level-cases.ts';
@@ -229,5 +231,53 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
         assert.equal(verdict, one.finger?.verdict ?? expectedOfFinger(one), output);
       });
     }
+  });
+
+  describe('TLS sessions go on where a certificate was found to be in order, under the same policy and records', () => {
+    /** `got` of the message's connection, and whether it went on with an earlier session. */
+    const again = async (id: string): Promise<readonly [result: string, got: unknown, resumed: unknown]> => {
+      const { sender } = world;
+      const { events } = sender.log;
+      const from = events.length;
+      const [result = ''] = await sender.settled(sender.send(`x@${id}.dane.test`), 30_000);
+      const since = events.slice(from);
+      const security = since.findLast(({ event }) => event.name === outgoingSecurity.name);
+      const offer = since.findLast(({ event }) => event.name === outgoingOffer.name);
+      return [result.replace(/^(0 deferred \S+) .*/s, '$1'), security?.values[3], offer?.values[2]];
+    };
+
+    test('DANE-EE, DANE-TA, MTA-STS; the verdict stands in the log each time; a commit ends it', async () => {
+      for (const [id, got] of [
+        ['e311', 'dane'],
+        ['t211', 'dane'],
+        ['sname', 'verified'],
+      ] as const) {
+        await again(id);
+        assert.deepEqual(await again(id), ['finished', got, true], id);
+        assert.deepEqual(await again(id), ['finished', got, true], `${id}, over a ticket of a session that went on`);
+      }
+      world.sender.use(world.snapshot);
+      for (const id of ['e311', 't211', 'sname']) assert.equal((await again(id))[2], false, `${id} after a commit`);
+    });
+
+    test('a certificate that was only put up with is shown each time', async () => {
+      const { id } =
+        cases.find(
+          (one) => one.got === 'encrypted' && one.wanted === undefined && one.policy?.body.includes('testing'),
+        ) ?? assert.fail();
+      await again(id);
+      assert.deepEqual(await again(id), ['finished', 'encrypted', false], id);
+    });
+
+    test('records that have ended, and other records, mean a full handshake and a new verdict', async () => {
+      assert.deepEqual((await again('esecond')).slice(0, 2), ['finished', 'dane']);
+      await sleep(1100); // the time to live of the record
+      assert.deepEqual(await again('esecond'), ['finished', 'dane', false], 'the same records, asked for anew');
+      const record = (issued: typeof certificates.ee) => `_25._tcp.esecond.ee 1 IN TLSA ${tlsaText(issued, 3, 1, 1)}`;
+      world.zone.replace(record(certificates.ee), record(certificates.stranger));
+      await sleep(1100);
+      assert.deepEqual(await again('esecond'), ['0 deferred 4.7.5', 'failed', false], 'another key');
+      assert.equal(world.arrived('esecond.dane.test'), 3, 'with that of the table');
+    });
   });
 });

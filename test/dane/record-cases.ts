@@ -18,6 +18,12 @@ export function recordCases({ ee, expired, root, middle, stranger, address }: Se
     { id: 'eroll', what: 'roll-over: old and new key', tlsa: [wrong, right], got: 'dane' },
     { id: 'ewrong', what: 'another key', tlsa: [wrong], got: 'failed' },
     {
+      id: 'esecond',
+      what: 'a record that holds for a second',
+      signed: [...hosted('esecond', 'ee'), `_25._tcp.esecond.ee 1 IN TLSA ${right}`],
+      got: 'dane',
+    },
+    {
       id: 'eexp',
       what: 'expired, and for another name, under DANE-EE',
       server: 'expired',

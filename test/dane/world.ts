@@ -17,7 +17,7 @@ import { addressIn, type Case, type Certificates, domainOf, type ServerName } fr
 import { type Authority, authority, type Issued, server } from './certificates.ts';
 import type { Ends } from './ends.ts';
 import type { Network } from './network.ts';
-import { startSignedZone } from './zone.ts';
+import { type SignedZone, startSignedZone } from './zone.ts';
 
 export interface AllCertificates extends Certificates {
   readonly staleLeaf: Issued;
@@ -57,6 +57,7 @@ export const resolverIn = (network: Network): string => network.at(53);
 export const policyHostIn = (network: Network): string => network.at(20);
 
 export interface World {
+  readonly zone: SignedZone;
   readonly sender: Sender;
   readonly snapshot: Snapshot;
   readonly resolver: Resolver;
@@ -100,7 +101,7 @@ export async function startWorld(facts: Facts, ends: Ends): Promise<World> {
   ends.add(() => policies.stop());
   const sender = new Sender(snapshot, tmpdir(), resolver, policies);
   ends.add(() => sender.stop());
-  return { sender, snapshot, resolver, policies, stsLog, ...servers };
+  return { zone, sender, snapshot, resolver, policies, stsLog, ...servers };
 }
 
 async function startServers(facts: Facts, ends: Ends): Promise<Pick<World, 'arrived' | 'mailOf'>> {

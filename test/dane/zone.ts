@@ -11,6 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exchange } from '../../src/dns/exchange.ts';
 
 export interface SignedZone {
+  /** Other text in `dane.test`: signed anew and in force; what resolvers have kept is theirs. */
+  replace(from: string, to: string): void;
   stop(): void;
 }
 
@@ -40,15 +42,18 @@ export async function startSignedZone(records: ZoneRecords, address: string): Pr
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   }).trim();
-  execFileSync('ldns-signzone', [...(records.nsec === true ? [] : ['-n']), '-f', 'signed.zone', 'dane.test', key], {
-    cwd: directory,
-  });
-  let signed = readFileSync(at('signed.zone'), 'utf8');
-  for (const [from, to] of records.forged) {
-    if (!signed.includes(from)) throw new Error(`not in the signed zone: ${from}`);
-    signed = signed.replaceAll(from, to);
-  }
-  writeFileSync(at('signed.zone'), signed);
+  const sign = () => {
+    execFileSync('ldns-signzone', [...(records.nsec === true ? [] : ['-n']), '-f', 'signed.zone', 'dane.test', key], {
+      cwd: directory,
+    });
+    let signed = readFileSync(at('signed.zone'), 'utf8');
+    for (const [from, to] of records.forged) {
+      if (!signed.includes(from)) throw new Error(`not in the signed zone: ${from}`);
+      signed = signed.replaceAll(from, to);
+    }
+    writeFileSync(at('signed.zone'), signed);
+  };
+  sign();
   const anchor = readFileSync(at(`${key}.ds`), 'utf8')
     .trim()
     .replaceAll(/\s+/g, ' ');
@@ -98,11 +103,18 @@ ${zone('dane.test', 'signed.zone')}${zone('plain.test', 'plain.test')}${zone('br
     silent.close();
     rmSync(directory, { recursive: true, force: true });
   };
+  const replace = (from: string, to: string) => {
+    const text = readFileSync(at('dane.test'), 'utf8');
+    if (!text.includes(from)) throw new Error(`not in the zone: ${from}`);
+    writeFileSync(at('dane.test'), text.replaceAll(from, to));
+    sign();
+    child.kill('SIGHUP');
+  };
   const server = { address, port: 53, trusted: true };
   for (let attempt = 0; ; attempt++) {
     try {
       await exchange(server, 'plain.test', 'SOA', 500);
-      return { stop };
+      return { replace, stop };
     } catch (error) {
       if (attempt < 50 && child.exitCode === null) {
         await sleep(100);

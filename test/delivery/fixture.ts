@@ -16,7 +16,11 @@ import type { Envelope } from '../../src/smtp/envelope.ts';
 import type { DestinationState, JobOutcome, TlsAlert } from '../../src/spool/protocol.ts';
 import type { StsSource } from '../../src/tls/mta-sts.ts';
 
-export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
+/** `authorities`: file name → PEM, for `destinations[].ca`. */
+export function snapshotOf(
+  document: Record<string, unknown> = {},
+  authorities: ReadonlyMap<string, string> = new Map(),
+): Snapshot {
   return assembleSnapshot(
     fillDefaults({ hostname: 'gw.example.com', ...document }),
     1,
@@ -24,7 +28,7 @@ export function snapshotOf(document: Record<string, unknown> = {}): Snapshot {
       addresses: null,
       certificates: [],
       authorities: new Map(),
-      destinationAuthorities: new Map(),
+      destinationAuthorities: authorities,
       stamps: [],
       signingKeys: [],
       issues: [],
@@ -98,7 +102,7 @@ export class TableResolver implements MailResolver {
 
   async ask(name: string, type: QuestionType): Promise<Found> {
     if (this.#real !== null) return this.#real.ask(name, type);
-    return { kind: 'nodata', name, records: [], secure: false, ttl: 0 };
+    return { kind: 'nodata', name, records: [], secure: false, ttl: 0, until: 0 };
   }
 
   reverse(): { name: null; verified: false } {

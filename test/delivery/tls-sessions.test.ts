@@ -1,12 +1,13 @@
 // TLS sessions of outgoing connections: which ones go on, and which never do; against OpenSSL's own server.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { TlsSessions } from '../../src/delivery/tls-sessions.ts';
+import { type Proof, type Resumption, TlsSessions } from '../../src/delivery/tls-sessions.ts';
 import { outgoingOffer } from '../../src/ledger/events.ts';
 import { compileClientTls } from '../../src/tls/contexts.ts';
 import type { DaneVerdict } from '../../src/tls/dane.ts';
 import { tlsPolicy } from '../../src/tls/message-policy.ts';
-import type { DestinationLevel } from '../../src/tls/policy.ts';
+import type { StsVerdict } from '../../src/tls/mta-sts.ts';
+import type { DestinationLevel, PolicyInput, TlsPolicy } from '../../src/tls/policy.ts';
 import { type OpensslDestination, startOpensslDestination } from '../gateway/openssl-destination.ts';
 import { CertificateDirectory } from '../tls/peers.ts';
 import { Sender, snapshotOf } from './fixture.ts';
@@ -23,20 +24,25 @@ function snapshotTo(
 ) {
   const to = (name: string) => [`${name}:${port}`];
   return {
-    snapshot: snapshotOf({
-      routes: [
-        { domain: 'one.example', to: to('mx.example') },
-        { domain: 'two.example', to: to('mx2.example') },
-        { domain: 'required.example', to: to('mx.example') },
-        { domain: 'verify.example', to: to('mx.example') },
-      ],
-      destinations: [
-        { domain: 'required.example', tls: 'required' },
-        { domain: 'verify.example', tls: 'preferred-verify' },
-      ],
-      ...more,
-      limits: { destinationMessages: 1, ...(more['limits'] as object) },
-    }),
+    snapshot: snapshotOf(
+      {
+        routes: [
+          { domain: 'one.example', to: to('mx.example') },
+          { domain: 'two.example', to: to('mx2.example') },
+          { domain: 'required.example', to: to('mx.example') },
+          { domain: 'verify.example', to: to('mx.example') },
+          { domain: 'proven.example', to: to('mx.example') },
+        ],
+        destinations: [
+          { domain: 'required.example', tls: 'required' },
+          { domain: 'verify.example', tls: 'preferred-verify' },
+          { domain: 'proven.example', tls: 'required-verify', ca: 'mx.pem' },
+        ],
+        ...more,
+        limits: { destinationMessages: 1, ...(more['limits'] as object) },
+      },
+      new Map([['mx.pem', pair.cert]]),
+    ),
     hosts: { 'mx.example': [address], 'mx2.example': [address] },
   };
 }
@@ -74,10 +80,15 @@ describe('against s_server', () => {
       assert.equal(await send('required.example'), false, 'another policy');
       assert.equal(await send('required.example'), true);
       assert.equal(await send('verify.example'), false);
-      assert.equal(await send('verify.example'), false, 'a certificate is looked at: each shows its own');
-      assert.equal(sender.log.count(/TLS certificate subject "CN=mx\.example"/), 5, 'where it was shown');
+      assert.equal(await send('verify.example'), false, 'a certificate that is not in order is looked at each time');
+      assert.equal(await send('proven.example'), false, 'another level, other authorities');
+      assert.equal(await send('proven.example'), true, 'it was in order');
+      assert.equal(await send('proven.example'), true, 'and is by the session of one that went on');
+      assert.equal(sender.log.count(/tls=required-verify:verified \(certificate for mx\.example\)/), 3);
+      assert.equal(sender.log.count(/TLS certificate subject "CN=mx\.example"/), 6, 'where it was shown');
       sender.use(snapshot);
       assert.equal(await send('one.example'), false, 'a commit');
+      assert.equal(await send('proven.example'), false, 'a commit');
       assert.equal(await send('one.example'), true);
       await sender.stop();
     });
@@ -116,37 +127,86 @@ describe('the table', () => {
   const versions = ['TLSv1.2', 'TLSv1.3'] as const;
   const target = { host: 'mx.example', address: '192.0.2.1', port: 25, secure: true };
   const client = () => compileClientTls({ versions, ciphers: 'HIGH' });
-  const policyOf = (level: DestinationLevel, dane: DaneVerdict | null = null, host = 'mx.example') =>
+  const policyOf = (
+    level: DestinationLevel,
+    dane: DaneVerdict | null = null,
+    { host = 'mx.example', sts = null, message = null }: Partial<Pick<PolicyInput, 'host' | 'sts' | 'message'>> = {},
+  ) =>
     tlsPolicy({
       controls: { level, names: ['host'] },
       demand: null,
-      message: null,
+      message,
       secureHost: false,
       domain: 'example',
       nextHops: ['example'],
       host,
       dane,
-      sts: null,
+      sts,
       versions,
     });
   const session = Buffer.from('a session');
+  const usable = (fill: number): DaneVerdict => {
+    const records = [{ usage: 3, selector: 1, matchingType: 1, data: Buffer.alloc(32, fill) }];
+    return { kind: 'usable', base: 'mx.example', records, found: records };
+  };
+  const enforced = (mx: string): StsVerdict => ({
+    kind: 'policy',
+    domain: 'example',
+    policy: { mode: 'enforce', mx: [mx], maxAge: 86_400 },
+    failure: null,
+  });
+  const forever = Number.POSITIVE_INFINITY;
+  const encrypted: Proof = { verdict: { ok: true, got: 'encrypted', detail: '', problem: null }, until: forever };
+  const proven = (got: 'verified' | 'dane', until = forever): Proof => ({
+    verdict: { ok: true, got, detail: 'it is in order', problem: null },
+    until,
+  });
+  /** What a connection that proved this leaves behind. */
+  const leave = (to: Resumption | null, proof: Proof, { bytes = session, protocol = 'TLSv1.2' } = {}) => {
+    to?.prove(proof);
+    to?.keep(bytes, protocol);
+  };
 
-  test('where a certificate or DANE has a say nothing resumes', () => {
+  test('where a certificate counts a session is kept with the verdict, as long as that stands', () => {
     const sessions = new TlsSessions(10);
     const tls = client();
-    const records = [{ usage: 3, selector: 1, matchingType: 1, data: Buffer.alloc(32) }] as const;
-    const usable = { kind: 'usable', base: 'mx.example', records } as unknown as DaneVerdict;
-    for (const policy of [
-      policyOf('none'),
-      policyOf('preferred-verify'),
-      policyOf('required-verify'),
-      policyOf('dane', usable),
-      policyOf('dane', { kind: 'none', why: 'there is no TLSA record' }),
-      policyOf('dane-only', usable),
+    const at = (policy: TlsPolicy) => sessions.of(target, policy, tls, false, true);
+    assert.equal(
+      at(policyOf('required-verify', null, { message: 'requiretls' })),
+      null,
+      'REQUIRETLS is proven each time',
+    );
+    const dane = policyOf('dane', usable(1));
+    assert.equal(dane.check, 'dane');
+    const early = at(dane);
+    early?.keep(session, 'TLSv1.2');
+    assert.equal(at(dane)?.session, null, 'nothing is proven yet');
+    early?.prove(proven('dane'));
+    assert.equal(at(dane)?.session, session, 'with 1.2 it comes before the certificate is compared');
+    assert.equal(at(dane)?.proof?.verdict.got, 'dane');
+    assert.equal(at(dane)?.proof?.until === forever, false, 'an hour at most, however often it goes on');
+    assert.equal(at(policyOf('dane', usable(2)))?.session, null, 'other records');
+    assert.equal(at(policyOf('preferred'))?.session, null, 'another level');
+    const sts = policyOf('preferred', null, { sts: enforced('mx.example') });
+    assert.equal(sts.wanted, 'mta-sts');
+    leave(at(sts), proven('verified'));
+    assert.equal(at(sts)?.session, session);
+    assert.equal(at(policyOf('preferred', null, { sts: enforced('*.example') }))?.session, null, 'another policy');
+    assert.equal(at(policyOf('required-verify'))?.session, null, 'none');
+    leave(at(sts), encrypted);
+    assert.equal(at(sts)?.session, null, 'a certificate that is not in order: what was known is forgotten');
+    leave(at(dane), proven('dane', performance.now()));
+    assert.equal(at(dane)?.session, null, 'the records have ended');
+    for (const wrong of [
+      encrypted,
+      {
+        ...encrypted,
+        verdict: { ...encrypted.verdict, got: 'verified', problem: { type: 'certificate-host-mismatch', reason: '' } },
+      } as const,
     ]) {
-      assert.equal(sessions.of(target, policy, tls, false, true), null, policy.wanted);
+      leave(at(policyOf('preferred-verify')), wrong);
+      assert.equal(at(policyOf('preferred-verify'))?.session, null, 'it was only put up with');
     }
-    assert.notEqual(sessions.of(target, policyOf('required'), tls, false, true), null);
   });
 
   test('each part of the key counts', () => {
@@ -154,13 +214,13 @@ describe('the table', () => {
     const tls = client();
     const policy = policyOf('preferred');
     const offered = (...args: Parameters<TlsSessions['of']>) => sessions.of(...args)?.session;
-    sessions.of(target, policy, tls, false, true)?.keep(session, 'TLSv1.2');
+    leave(sessions.of(target, policy, tls, false, true), encrypted);
     assert.equal(offered(target, policy, tls, false, true), session);
     // The same policy made anew is the same.
     assert.equal(offered(target, policyOf('preferred'), tls, false, true), session);
     assert.equal(offered({ ...target, address: '192.0.2.2' }, policy, tls, false, true), null, 'address');
     assert.equal(offered({ ...target, port: 26 }, policy, tls, false, true), null, 'port');
-    assert.equal(offered(target, policyOf('preferred', null, 'mx2.example'), tls, false, true), null, 'SNI');
+    assert.equal(offered(target, policyOf('preferred', null, { host: 'mx2.example' }), tls, false, true), null, 'SNI');
     assert.equal(offered(target, policyOf('required'), tls, false, true), null, 'level');
     assert.equal(offered(target, policy, client(), false, true), null, 'authorities, certificate, ciphers');
     assert.equal(offered(target, policy, tls, true, true), null, 'the context for old versions');
@@ -173,18 +233,18 @@ describe('the table', () => {
     const policy = policyOf('preferred');
     const at = (address: string) => sessions.of({ ...target, address }, policy, tls, false, true);
     const before = at('192.0.2.1');
-    for (let n = 0; n < 9; n++) before?.keep(Buffer.from(`${n}`), 'TLSv1.3');
+    for (let n = 0; n < 9; n++) leave(before, encrypted, { bytes: Buffer.from(`${n}`), protocol: 'TLSv1.3' });
     const taken = Array.from({ length: 5 }, () => at('192.0.2.1')?.session?.toString());
     assert.deepEqual(taken, ['8', '7', '6', '5', undefined], 'the newest four');
     before?.keep(Buffer.alloc(9000), 'TLSv1.2');
     assert.equal(at('192.0.2.1')?.session, null, 'too long');
-    for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3']) at(address)?.keep(session, 'TLSv1.2');
+    for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3']) leave(at(address), encrypted);
     assert.deepEqual([at('192.0.2.1')?.session, at('192.0.2.3')?.session], [null, session]);
     sessions.reset(2);
     before?.keep(session, 'TLSv1.2');
     assert.deepEqual([at('192.0.2.1')?.session, at('192.0.2.3')?.session], [null, null]);
     const after = at('192.0.2.1');
-    after?.keep(session, 'TLSv1.2');
+    leave(after, encrypted);
     after?.forget();
     // Node tells of a session behind the handshake that was given up.
     after?.keep(session, 'TLSv1.2');

@@ -48,7 +48,7 @@ test('SPF comes out as mailauth says', async () => {
         const value = type === 'MX' ? { preference: 10, exchange: data } : type === 'TXT' ? [Buffer.from(data)] : data;
         return { name, type, data: value } as never;
       });
-      return { kind: found.length > 0 ? 'records' : 'nodata', name, records: found, secure: false, ttl: 60 };
+      return { kind: found.length > 0 ? 'records' : 'nodata', name, records: found, secure: false, ttl: 60, until: 0 };
     };
     assert.equal((await checkSpf(address, 'own.test', ask)).result, result, `${record} for ${address}`);
     const theirs = await spf({
@@ -70,7 +70,7 @@ test('SPF comes out as mailauth says', async () => {
 test('what depends on the message is not guessed', async () => {
   const ask = async (name: string): Promise<Found> => {
     const data = [Buffer.from('v=spf1 exists:%{i}.list.test -all')];
-    return { kind: 'records', name, records: [{ name, type: 'TXT', data }], secure: false, ttl: 60 };
+    return { kind: 'records', name, records: [{ name, type: 'TXT', data }], secure: false, ttl: 60, until: 0 };
   };
   assert.equal((await checkSpf('192.0.2.7', 'own.test', ask)).result, 'unknown');
 });

@@ -60,7 +60,14 @@ function start(t: TestContext, domains: readonly string[], file?: string) {
           const answer = dns.get(name);
           if (answer instanceof Error) throw answer;
           const records = answer === undefined ? [] : [{ type: 'TXT' as const, name, data: answer }];
-          return { kind: answer === undefined ? 'nxdomain' : 'records', name, records, secure: false, ttl: 0 };
+          return {
+            kind: answer === undefined ? 'nxdomain' : 'records',
+            name,
+            records,
+            secure: false,
+            ttl: 0,
+            until: 0,
+          };
         },
       }) as unknown as MailResolver,
     snapshot: () => snapshot as unknown as Snapshot,

@@ -25,7 +25,7 @@ function resolver(broken = false): Pick<MailResolver, 'ask'> {
     ask: async (name): Promise<Found> => {
       if (broken) throw new PosternError('dns', 'SERVFAIL', { temporary: true });
       const records = [{ type: 'TXT' as const, name, data: `v=DKIM1; k=ed25519; s=tlsrpt; p=${raw}` }];
-      return { kind: 'records', name, records, secure: false, ttl: 0 };
+      return { kind: 'records', name, records, secure: false, ttl: 0, until: 0 };
     },
   };
 }

@@ -6,6 +6,7 @@ import tls from 'node:tls';
 import type { TlsaRecord } from '../../src/tls/dane.ts';
 import { matchDane, matchesName, sentChain } from '../../src/tls/dane-match.ts';
 import { certificateExtensions } from '../../src/tls/der.ts';
+import { lastsFor } from '../../src/tls/peer-check.ts';
 import { Authority, authority, type Issued, server, tlsaData } from '../dane/certificates.ts';
 
 const directory = new Authority();
@@ -361,4 +362,21 @@ test('what was sent is found whole, and its extensions are read', async () => {
   const critical = certificateExtensions(last.raw).filter((one) => one.critical);
   assert.deepEqual(critical.map((one) => one.oid).toSorted(), ['551d0f', '551d13']);
   assert.deepEqual(certificateExtensions(last.raw.subarray(0, 30)), []);
+});
+
+test('a verdict lasts for later sessions as long as the certificates, where their dates count', async () => {
+  const [whole, over, own] = [
+    await shown(leaf, middle, root),
+    await shown(belowExpired, expiredMiddle, root),
+    await shown(expired),
+  ];
+  const record = (usage: number): TlsaRecord => ({ usage, selector: 1, matchingType: 1, data: Buffer.alloc(32) });
+  const end = Date.UTC(2046, 0, 1);
+  const lasts = (certificate: X509Certificate, check: 'none' | 'pkix' | 'dane', ...usages: number[]) =>
+    lastsFor({ check, tlsa: usages.map(record) }, { peer: () => certificate }, end - 5000);
+  assert.equal(lasts(whole, 'pkix'), 5000);
+  assert.equal(lasts(whole, 'dane', 2, 3), 5000);
+  assert.ok(lasts(over, 'pkix') < 0, 'an authority has ended');
+  assert.equal(lasts(own, 'dane', 3), Number.POSITIVE_INFINITY, 'DANE-EE: dates count for nothing');
+  assert.equal(lasts(over, 'none'), Number.POSITIVE_INFINITY);
 });
