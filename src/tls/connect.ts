@@ -83,8 +83,8 @@ export function connectTls(
   } satisfies ConnectionOptions);
 
   // Node would read the whole chain into objects for a check of the name that nobody asks for here: a fifth of a mail worker's
-  // time where every message has a handshake (measured).
-  Object.defineProperty(secure, 'getPeerCertificate', { value: nothingShown });
+  // time where every message has a handshake (measured). Until the handshake is done; then it is Node's again.
+  Object.defineProperty(secure, 'getPeerCertificate', { value: nothingShown, configurable: true });
 
   const { onSession } = options;
   if (onSession !== undefined) {
@@ -92,6 +92,7 @@ export function connectTls(
   }
 
   const release = () => {
+    Reflect.deleteProperty(secure, 'getPeerCertificate');
     clearTimeout(timer);
     secure.off('secureConnect', onSecure);
     secure.off('error', onError);
