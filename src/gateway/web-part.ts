@@ -1,6 +1,5 @@
 // The web service's part in commits. It is loaded when a snapshot first gives it a port: 900 modules that a gateway without one
 // never needs.
-
 import type { AdminHost } from '../admin/host.ts';
 import { webCertificate } from '../admin/lock-out.ts';
 import type { WebService } from '../admin/web/service.ts';

@@ -1,5 +1,4 @@
 // A candidate against the running settings: what becomes of everybody who was seen in the last days. Runs in a thread of its own.
-
 import type { Foretold } from '../config/rollout.ts';
 import { dayLength } from '../config/units.ts';
 import { ObservationReader, type Outcome, type Use } from '../ledger/observations/reader.ts';

@@ -1,6 +1,4 @@
 // A report as it goes out (RFC 8460 4.4), from what was counted.
-
-/** Times of a day in ms since the epoch. */
 import { dayLength } from '../config/units.ts';
 import type { DetailCount, PolicyCounts } from '../ledger/tls-reports/outgoing.ts';
 

@@ -311,7 +311,7 @@ export class History {
         this.#failures.write(database);
         this.#sessions.write(database);
         this.#observer.write(database);
-        this.#groups.write(database, now - (now % day));
+        this.#groups.write(database);
       }
       database.exec('COMMIT');
     } catch (error) {

@@ -6,10 +6,10 @@ import { suiteByName } from '../../tls/suites.ts';
 import { versionNumber } from '../history/tls-counts.ts';
 import type { IdentifiedHello, Observer } from './observer.ts';
 
-// derived_group   Of a hello with the version and suite that it got; `day`: when it was derived.
+// derived_group   Of a hello with the version and suite that it got; it goes with its hello.
 export const derivedGroupTable = `
   CREATE TABLE IF NOT EXISTS derived_group (hello INTEGER NOT NULL, version INTEGER NOT NULL, suite INTEGER NOT NULL, number INTEGER NOT NULL,
-    day INTEGER NOT NULL, PRIMARY KEY (hello, version, suite)) WITHOUT ROWID;
+    PRIMARY KEY (hello, version, suite)) WITHOUT ROWID;
 `;
 
 export interface GroupQuestion {
@@ -93,10 +93,10 @@ export class DerivedGroups {
     });
   }
 
-  write(database: DatabaseSync, day: number): void {
+  write(database: DatabaseSync): void {
     if (this.#fresh.length === 0) return;
-    const keep = database.prepare('INSERT OR REPLACE INTO derived_group VALUES (?, ?, ?, ?, ?)');
-    for (const row of this.#fresh) keep.run(...row, day);
+    const keep = database.prepare('INSERT OR REPLACE INTO derived_group VALUES (?, ?, ?, ?)');
+    for (const row of this.#fresh) keep.run(...row);
   }
 
   written(): void {

@@ -148,8 +148,8 @@ export function keepReport(database: DatabaseSync, kept: KeptReport, most: numbe
   }
   database.prepare('UPDATE tls_received SET size = ? WHERE id = ?').run(size, inserted.lastInsertRowid);
   // A stranger who sends much has the reports of others thrown away, not messages and observations.
-  trim(database, "problem = '' AND signer <> ''", mostSigned, most * signedPart);
-  trim(database, "problem = '' AND signer = ''", mostOther, most * otherPart);
+  if (signer !== '') trim(database, "problem = '' AND signer <> ''", mostSigned, most * signedPart);
+  else trim(database, "problem = '' AND signer = ''", mostOther, most * otherPart);
   return true;
 }
 
