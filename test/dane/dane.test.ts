@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DestinationTls } from '../../src/delivery/host-policy.ts';
 import { destinationOfRecipient } from '../../src/delivery/route.ts';
 import { TlsSides } from '../../src/delivery/sides.ts';
 import { verifyDomains } from '../../src/delivery/verify.ts';
@@ -270,6 +271,16 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
     });
 
     test('records that have ended, and other records, mean a full handshake and a new verdict', async () => {
+      // A destination that always has something to do is never made anew: its policy ends by itself.
+      const busy = (id: string) => {
+        const destination = new DestinationTls(`${id}.dane.test`, world.snapshot);
+        const target = { host: `${id}.ee.dane.test`, address: '127.0.0.1', port: 25, secure: true };
+        return async () => destination.policy(target, [`${id}.dane.test`], { resolver: world.resolver });
+      };
+      const steady = busy('e311');
+      assert.equal(await steady(), await steady(), 'kept while the records hold');
+      const policy = busy('esecond');
+      const before = await policy();
       assert.deepEqual((await again('esecond')).slice(0, 2), ['finished', 'dane']);
       await sleep(1100); // the time to live of the record
       assert.deepEqual(await again('esecond'), ['finished', 'dane', false], 'the same records, asked for anew');
@@ -277,6 +288,9 @@ describe('a signed zone behind unbound, and servers that keep or break its promi
       world.zone.replace(record(certificates.ee), record(certificates.stranger));
       await sleep(1100);
       assert.deepEqual(await again('esecond'), ['0 deferred 4.7.5', 'failed', false], 'another key');
+      const { tlsa } = await policy();
+      assert.notDeepEqual(tlsa, before.tlsa, 'the busy destination has the other record too');
+      assert.equal(tlsa.length, 1);
       assert.equal(world.arrived('esecond.dane.test'), 3, 'with that of the table');
     });
   });

@@ -12,7 +12,7 @@ export const destinationLevels = [
   'required-verify',
   'dane',
   'dane-only',
-] as const;
+] as const satisfies readonly Level[];
 
 /** The level verifies certificates by names of the entry. */
 export const verifies = (level: Level): boolean => level === 'preferred-verify' || level === 'required-verify';
