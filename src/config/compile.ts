@@ -1,8 +1,9 @@
 // A configuration compiled into a snapshot: plain values for the threads, numbers instead of texts, files read.
 import type { TlsVersion } from '../tls/versions.ts';
+import { refuse } from './drafts.ts';
 import { canonicalPeer, endOf, settingsWith } from './exceptions.ts';
-import { configurationError, locateIssues } from './issue.ts';
-import { type Material, readMaterial } from './material.ts';
+import { configurationError } from './issue.ts';
+import { type FileStamp, type Material, readMaterial } from './material.ts';
 import {
   canonicalRange,
   formatTarget,
@@ -25,25 +26,31 @@ export interface CompileContext {
   /** What relative file names in the configuration are below. */
   readonly dataDirectory: string;
   readonly demo: CertificateSettings;
+  /** ms since the epoch; default: now. */
+  readonly now?: number;
+}
+
+export interface Compiled {
+  readonly snapshot: Snapshot;
+  /** Of the files that were read. */
+  readonly stamps: readonly FileStamp[];
 }
 
 /**
  * Compiles a valid configuration (`validateDocument`). Reads its files; throws `bad-configuration` naming key, file, reason
  * and remedy where one is missing or wrong. Domains come out as A-labels in lower case, targets with their port.
  */
-export async function compileSnapshot(
+export async function compileConfig(
   config: GatewayConfig,
   revision: number,
-  context: CompileContext,
-): Promise<Snapshot> {
-  const material = await readMaterial(config, context.dataDirectory);
-  if (material.issues.length > 0) {
-    throw configurationError(locateIssues(material.issues, config), 'the configuration');
-  }
-  return assembleSnapshot(config, revision, material, context.demo);
+  { dataDirectory, demo, now }: CompileContext,
+): Promise<Compiled> {
+  const material = await readMaterial(config, dataDirectory);
+  refuse(material.issues, config);
+  return { snapshot: assembleSnapshot(config, revision, material, demo, now), stamps: material.stamps };
 }
 
-/** The pure part of `compileSnapshot`. */
+/** The pure part of `compileConfig`. */
 export function assembleSnapshot(
   config: GatewayConfig,
   revision: number,

@@ -1,19 +1,11 @@
 // From a configuration and the files that it names to a snapshot.
 import { join } from 'node:path';
 import { ensureDemoCertificate } from '../tls/certificates.ts';
-import { assembleSnapshot } from './compile.ts';
-import { refuse } from './drafts.ts';
+import { type Compiled, compileConfig } from './compile.ts';
 import { formerSettings } from './former.ts';
-import { type FileStamp, readMaterial } from './material.ts';
 import { type RollOut, servicesThatDiffer } from './rollout.ts';
 import type { GatewayConfig } from './schema.ts';
 import type { CertificateSettings, Snapshot } from './snapshot.ts';
-
-export interface Compiled {
-  readonly snapshot: Snapshot;
-  /** Of the files that were read. */
-  readonly stamps: readonly FileStamp[];
-}
 
 export class SnapshotCompiler {
   readonly #directory: string;
@@ -30,9 +22,11 @@ export class SnapshotCompiler {
   /** Throws `bad-configuration` for what is wrong with the files. */
   async compile(config: GatewayConfig, number: number): Promise<Compiled> {
     this.#demo ??= await ensureDemoCertificate(join(this.#directory, 'certificates'), config.hostname);
-    const material = await readMaterial(config, this.#directory);
-    refuse(material.issues, config);
-    return { snapshot: assembleSnapshot(config, number, material, this.#demo, this.#now()), stamps: material.stamps };
+    return await compileConfig(config, number, {
+      dataDirectory: this.#directory,
+      demo: this.#demo,
+      now: this.#now(),
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 // Reads the data directory of a running or a stopped gateway and changes nothing.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compileSnapshot } from '../config/compile.ts';
+import { compileConfig } from '../config/compile.ts';
 import { RevisionFiles } from '../config/revisions.ts';
 import { readConfigWithPlaces } from '../config/yaml.ts';
 import { PosternError } from '../errors.ts';
@@ -32,8 +32,8 @@ export async function runPreview({ dataDirectory, configFile, days, json }: Prev
   const context = { dataDirectory, demo };
   const engine = new PreviewEngine(join(dataDirectory, 'ledger.db'));
   try {
-    const running = previewSettings(await compileSnapshot(present.config, present.info.number, context));
-    const candidate = previewSettings(await compileSnapshot(config, present.info.number + 1, context));
+    const running = previewSettings((await compileConfig(present.config, present.info.number, context)).snapshot);
+    const candidate = previewSettings((await compileConfig(config, present.info.number + 1, context)).snapshot);
     const report = await engine.run(
       { running, candidate, days },
       { describeRevisions: (numbers) => describeRevisions(dataDirectory, numbers) },

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { progressBar, rehearsalText } from '../admin/commands/rehearse.ts';
 import { rehearseDestinations } from '../admin/rehearsal.ts';
-import { compileSnapshot } from '../config/compile.ts';
+import { compileConfig } from '../config/compile.ts';
 import { readConfigWithPlaces } from '../config/yaml.ts';
 import { PosternError } from '../errors.ts';
 import { ObservationReader } from '../ledger/observations/reader.ts';
@@ -28,7 +28,7 @@ export async function runRehearsal({ dataDirectory, configFile, days, json }: Re
   const present = await committed(dataDirectory);
   const demo = await ensureDemoCertificate(join(dataDirectory, 'certificates'), present.config.hostname);
   const config = configFile === null ? present.config : readConfig(configFile);
-  const snapshot = await compileSnapshot(config, present.info.number + 1, { dataDirectory, demo });
+  const { snapshot } = await compileConfig(config, present.info.number + 1, { dataDirectory, demo });
   const reader = ObservationReader.open(join(dataDirectory, 'ledger.db'));
   const known = reader?.destinations(Date.now() - days * day, snapshot.limits.rehearsalDestinations) ?? [];
   reader?.close();

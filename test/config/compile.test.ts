@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, renameSync, symlinkSync, writeFileS
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileSnapshot } from '../../src/config/compile.ts';
+import { compileConfig } from '../../src/config/compile.ts';
 import { readMaterial } from '../../src/config/material.ts';
 import { ConfigStore } from '../../src/config/store.ts';
 import { readConfigWithPlaces } from '../../src/config/yaml.ts';
@@ -19,7 +19,7 @@ function config(text: string) {
 
 test('units, names and addresses come out canonical', async (context) => {
   const dataDirectory = temporaryDirectory(context);
-  const snapshot = await compileSnapshot(
+  const { snapshot } = await compileConfig(
     config(`hostname: Gw.Bücher.example
 accept: [EXAMPLE.com, Bücher.example, .Sub.example]
 relay: ["2001:DB8:0:0::/32", 192.0.2.1/32, 10.0.0.0/8]
@@ -66,7 +66,7 @@ privacy: {keepObservations: 12h}
 test('the built-in sender groups stand at the end, unless they are written out', async (context) => {
   const dataDirectory = temporaryDirectory(context);
   const groups = async (text: string) => {
-    const snapshot = await compileSnapshot(config(text), 1, { dataDirectory, demo });
+    const { snapshot } = await compileConfig(config(text), 1, { dataDirectory, demo });
     return snapshot.senderGroups.map(({ name, match, action }) => `${name} ${match.join(',')} ${action}`);
   };
   assert.deepEqual(await groups(''), ['RELAYLIST relay RELAY', 'ALL ALL ACCEPT']);
@@ -94,7 +94,7 @@ test('other client services: 1.2 and 1.3 always, older ones by box, always a run
     ['allowTLSv1_1: true', ['TLSv1.1', 'TLSv1.2', 'TLSv1.3']],
     ['allowTLSv1_1: true, allowTLSv1_0: true', ['TLSv1.0', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']],
   ] as const) {
-    const snapshot = await compileSnapshot(config(`tls: {otherClients: {${boxes}}}`), 1, { dataDirectory, demo });
+    const { snapshot } = await compileConfig(config(`tls: {otherClients: {${boxes}}}`), 1, { dataDirectory, demo });
     assert.deepEqual(snapshot.tls.otherClients.versions, versions);
     assert.ok(checkSelection(snapshot.tls.otherClients.versions).ok);
   }
@@ -104,7 +104,7 @@ test('any valid configuration without files compiles to values that a thread can
   const dataDirectory = temporaryDirectory(context);
   await fc.assert(
     fc.asyncProperty(anyConfig, async (any) => {
-      const snapshot = await compileSnapshot({ ...any, certificates: [] }, 1, { dataDirectory, demo });
+      const { snapshot } = await compileConfig({ ...any, certificates: [] }, 1, { dataDirectory, demo });
       assert.deepEqual(structuredClone(snapshot), snapshot);
     }),
     { numRuns: 50 },
@@ -120,7 +120,7 @@ test('certificates are read and checked; an ECDSA and an RSA pair of one name go
   - {name: mx, cert: ${rsa.cert}, key: ${rsa.key}}
 listeners: [{name: a, port: 25, certificate: mx}]
 `;
-  const snapshot = await compileSnapshot(config(text), 1, { dataDirectory, demo });
+  const { snapshot } = await compileConfig(config(text), 1, { dataDirectory, demo });
   assert.deepEqual(
     snapshot.certificates.map(({ name, pairs }) => [name, pairs.length]),
     [
@@ -178,7 +178,7 @@ test('what is wrong with a file is told with its key, its name and a remedy', as
     ],
   ];
   for (const [text, message, remedy] of cases) {
-    await assert.rejects(compileSnapshot(config(text), 1, { dataDirectory, demo }), (error) => {
+    await assert.rejects(compileConfig(config(text), 1, { dataDirectory, demo }), (error) => {
       assert.ok(error instanceof PosternError, String(error));
       assert.equal(error.code, 'bad-configuration');
       assert.match(error.message, message);
@@ -195,7 +195,7 @@ test('a recipient file: comments, case, whole domains, CRLF, a byte order mark',
     join(dataDirectory, 'list'),
     '\ufeff# people\r\nInfo@Example.com  # the office\r\n\r\n@Bücher.example\r\ninfo@example.com\r\nwith#hash@example.com',
   );
-  const snapshot = await compileSnapshot(config('recipients: {file: list}'), 1, { dataDirectory, demo });
+  const { snapshot } = await compileConfig(config('recipients: {file: list}'), 1, { dataDirectory, demo });
   assert.deepEqual(snapshot.recipients.addresses, [
     'info@example.com',
     '@xn--bcher-kva.example',
@@ -206,7 +206,7 @@ test('a recipient file: comments, case, whole domains, CRLF, a byte order mark',
 test('an empty recipient file allows nobody, which is not the same as none', async (context) => {
   const dataDirectory = temporaryDirectory(context);
   writeFileSync(join(dataDirectory, 'list'), '');
-  const snapshot = await compileSnapshot(config('recipients: {file: list}'), 1, { dataDirectory, demo });
+  const { snapshot } = await compileConfig(config('recipients: {file: list}'), 1, { dataDirectory, demo });
   assert.deepEqual(snapshot.recipients.addresses, []);
 });
 
